@@ -1,0 +1,13 @@
+"""Marks the job running and writes its provider request. Called by GenerationWorkflow.AssemblePrompt."""
+
+from typing import Any
+
+from promptmill.jobs.assemble import assemble_prompt
+from promptmill.jobs.store import JobStore, job_store
+from promptmill.settings import settings
+
+
+def lambda_handler(event: dict[str, Any], context: object, *, jobs: JobStore | None = None) -> dict[str, Any]:
+    text_models, image_models = settings().require("text_models", "image_models")
+    configured = {"enhance": text_models.split(","), "image": image_models.split(",")}
+    return assemble_prompt(event["job_id"], jobs=jobs or job_store(), configured=configured)

@@ -1,0 +1,1 @@
+"""Promptmill: one request, one durable job, one result, one event. Everything that thinks lives in this package."""

@@ -1,0 +1,73 @@
+"""The only module that reads the time and makes ids.
+
+Ids are prefixed ULIDs (https://github.com/ulid/spec): 48 bits of milliseconds, 80 random bits, 26 Crockford base-32
+characters, so they sort by creation time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from datetime import UTC, datetime
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANDOM_BITS = 80
+_LENGTH = 26
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """Milliseconds on a clock that never goes back; only differences mean something."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def timestamp(at_ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds: ``2026-11-21T10:00:00.123Z``."""
+    seconds, milliseconds = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def epoch_ms(at: str) -> int:
+    """Milliseconds since the epoch of an RFC 3339 timestamp."""
+    return round(datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp() * 1000)
+
+
+def new_id(prefix: str, at_ms: int) -> str:
+    """A new id such as ``job_01J…``, stamped with the given time."""
+    return f"{prefix}_{_encode((at_ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS))}"
+
+
+def derived_id(prefix: str, source_id: str, label: str) -> str:
+    """The id that belongs to ``source_id`` under ``label``: the same for the same arguments, so that work done twice
+    names its product once. It carries the source's time."""
+    ulid = source_id.rpartition("_")[2]
+    digest = hashlib.sha256(f"{source_id}/{label}".encode()).digest()
+    random_bits = int.from_bytes(digest[: _RANDOM_BITS // 8], "big")
+    return f"{prefix}_{_encode((_decode(ulid) >> _RANDOM_BITS << _RANDOM_BITS) | random_bits)}"
+
+
+def is_id(prefix: str, text: str) -> bool:
+    """Whether ``text`` has the form of an id with this prefix."""
+    head, _, ulid = text.rpartition("_")
+    return head == prefix and len(ulid) == _LENGTH and ulid[0] <= "7" and all(c in _ALPHABET for c in ulid)
+
+
+def _encode(number: int) -> str:
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range((_LENGTH - 1) * 5, -5, -5))
+
+
+def _decode(ulid: str) -> int:
+    number = 0
+    for character in ulid:
+        number = number << 5 | _ALPHABET.index(character)
+    return number
+
+
+def random_hex(size_bytes: int) -> str:
+    """Random bytes in lower-case hexadecimal."""
+    return secrets.token_hex(size_bytes)

@@ -1,0 +1,186 @@
+"""Every error Promptmill raises on purpose, in three families, because a workflow does three things with an error.
+
+    PromptmillError
+    ├── Refused                      the business says no: branch
+    │   ├── InvalidInput             the caller's request breaks a rule (HTTP only)
+    │   ├── JobNotFound              no such job, or not the caller's
+    │   ├── JobSettled               the job already has a terminal status
+    │   ├── RateLimited              over the subject's rate
+    │   ├── ContentBlocked           the provider's content filter refused
+    │   └── DeadlinePassed           the job's own deadline is over
+    ├── TransientError               try again: retry
+    │   ├── StoreUnavailable         DynamoDB or S3 did not answer as it should
+    │   ├── WorkflowUnavailable      Step Functions did not accept the execution
+    │   ├── ProviderThrottled        the provider is over its own rate
+    │   ├── ProviderWarming          the model is being loaded
+    │   ├── ProviderTimeout          no answer in time
+    │   ├── ProviderError            the provider broke
+    │   ├── ProviderUnavailable      the provider cannot be reached or is down
+    │   ├── ProviderStreamBroken     the answer's stream ended early
+    │   ├── ProviderAnswerBroken     the answer is not what the provider's contract says
+    │   └── ProviderModelError       the model broke on this request
+    └── BrokenContractError          a bug, or a set-up only a person can mend: stop
+        ├── InvalidRequest           the provider refused our request as malformed
+        ├── ProviderAccessDenied     the credentials may not use the model
+        ├── ProviderQuota            the account's quota or spending limit is used up
+        ├── ModelNotFound            the provider does not know the model
+        ├── ModelUnpriced            the catalog has no price, so the call is refused, never billed as 0
+        └── JobStateBroken           a stored job lacks what its status promises
+
+Lambda reports an exception's class name to Step Functions, so the class names here are the names in ``ErrorEquals``:
+a public contract, held by a test. The ``code`` of HTTP problems, jobs and events is the name in snake case.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+
+class PromptmillError(Exception):
+    """The root. ``detail`` is written for the caller: never provider text, never a secret, never the caller's prompt."""
+
+    code: ClassVar[str] = "promptmill_error"
+    retryable: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or (self.__doc__ or "").strip()
+        super().__init__(self.detail)
+
+
+class Refused(PromptmillError):
+    """The request was refused."""
+
+
+class TransientError(PromptmillError):
+    """Something did not work this time; trying again may help."""
+
+    retryable = True
+
+
+class BrokenContractError(PromptmillError):
+    """Something is wrong that trying again will not mend."""
+
+
+class InvalidInput(Refused):
+    """The request is not valid."""
+
+    def __init__(self, detail: str, errors: tuple[tuple[str, str], ...] = ()) -> None:
+        """``errors`` are (JSON pointer, what is wrong) pairs."""
+        super().__init__(detail)
+        self.errors = errors
+
+
+class JobNotFound(Refused):
+    """There is no such job."""
+
+
+class JobSettled(Refused):
+    """The job already has a terminal status."""
+
+
+class RateLimited(Refused):
+    """Too many requests."""
+
+    retryable = True
+
+    def __init__(self, detail: str = "", *, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ContentBlocked(Refused):
+    """The provider's content filter refused the prompt or the answer."""
+
+
+class DeadlinePassed(Refused):
+    """The job was not done by its deadline."""
+
+    retryable = True
+
+
+class StoreUnavailable(TransientError):
+    """The store did not answer."""
+
+
+class WorkflowUnavailable(TransientError):
+    """The workflow could not be started."""
+
+
+class ProviderThrottled(TransientError):
+    """The provider is receiving too many requests."""
+
+
+class ProviderWarming(TransientError):
+    """The model is still being loaded."""
+
+
+class ProviderTimeout(TransientError):
+    """The provider did not answer in time."""
+
+
+class ProviderError(TransientError):
+    """The provider had an internal error."""
+
+
+class ProviderUnavailable(TransientError):
+    """The provider cannot be reached."""
+
+
+class ProviderStreamBroken(TransientError):
+    """The provider's answer ended before it was complete."""
+
+
+class ProviderAnswerBroken(TransientError):
+    """The provider's answer could not be read."""
+
+
+class ProviderModelError(TransientError):
+    """The model failed on this request."""
+
+
+class InvalidRequest(BrokenContractError):
+    """The provider refused the request as malformed."""
+
+
+class ProviderAccessDenied(BrokenContractError):
+    """The model may not be used with the configured credentials."""
+
+
+class ProviderQuota(BrokenContractError):
+    """The account's quota or spending limit at the provider is used up."""
+
+
+class ModelNotFound(BrokenContractError):
+    """The provider does not offer the model."""
+
+
+class ModelUnpriced(BrokenContractError):
+    """The catalog has no price for the model, so it is not called."""
+
+
+class JobStateBroken(BrokenContractError):
+    """The stored job lacks what its status promises."""
+
+
+def error_classes() -> dict[str, type[PromptmillError]]:
+    """Every class of the tree by name, the name being the one Step Functions sees."""
+    found: dict[str, type[PromptmillError]] = {}
+    pending: list[type[PromptmillError]] = [PromptmillError]
+    while pending:
+        cls = pending.pop()
+        found[cls.__name__] = cls
+        pending.extend(cls.__subclasses__())
+    return found
+
+
+def describe_code(code: str) -> tuple[str, bool]:
+    """(detail for the caller, retryable) of a stored error code; an unknown code is an internal error."""
+    for cls in error_classes().values():
+        if cls.code == code:
+            return (cls.__doc__ or "").strip(), cls.retryable
+    return "The job could not be finished because of an internal error.", True

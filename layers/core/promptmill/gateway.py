@@ -1,0 +1,71 @@
+"""AWS clients and their errors: one botocore session and one client per service and process, made on first use.
+
+botocore rather than boto3: the functions need neither resources nor transfer managers, and importing boto3 costs a
+cold start about 60 ms more (docs/decisions/0004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from promptmill.errors import BrokenContractError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+STORE_TIMEOUT_SECONDS = 5
+
+# A bug or a missing permission: trying again will not mend it.
+_NOT_WORTH_RETRYING = frozenset({
+    "AccessDeniedException", "AccessDenied", "ValidationException", "ResourceNotFoundException", "NoSuchBucket",
+})
+
+
+@cache
+def aws_session() -> Session:
+    """This process's botocore session."""
+    import botocore.session
+
+    return botocore.session.get_session()
+
+
+@cache
+def aws_client(service: str, *, read_timeout_seconds: int = STORE_TIMEOUT_SECONDS, attempts: int = 3) -> Any:
+    """This process's client of an AWS service. ``attempts`` counts the first try too: 1 where the workflow retries."""
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=3,
+        read_timeout=read_timeout_seconds,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
+    return aws_session().create_client(service, config=config)
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns botocore's errors into ours, except failed conditions, which the store itself understands.
+
+    Raises ``BrokenContractError`` for what only a person can mend, ``StoreUnavailable`` for all else.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error_code(error)
+        if code in {"ConditionalCheckFailedException", "TransactionCanceledException", "PreconditionFailed"}:
+            raise
+        if code in _NOT_WORTH_RETRYING:
+            raise BrokenContractError(f"the store refused: {code}") from error
+        raise StoreUnavailable(f"the store answered {code}") from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(f"the store did not answer: {type(error).__name__}") from error
+
+
+def error_code(error: Any) -> str:
+    """The AWS error code of a botocore ``ClientError``."""
+    return str(error.response["Error"]["Code"])

@@ -1,0 +1,63 @@
+"""What the OpenAPI document says of each answer. Plain references, so that serving a request builds no schema."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+_MODELS = {
+    "job": ("Job", "The job."),
+    "generated": ("GeneratedPrompt", "The enhanced prompt."),
+    "health": ("Health", "The API is up."),
+    "models": ("ModelList", "The catalog."),
+    "openapi": (None, "The OpenAPI document."),
+}
+_PROBLEMS = {
+    400: "The body is not a JSON object.",
+    404: "There is no such job, or it is another owner's.",
+    413: "The body is too large.",
+    415: "The body is not said to be JSON.",
+    422: "The body breaks a rule; `errors` says which and where. Nothing was stored.",
+    429: "Over the rate limit; nothing was stored. `Retry-After` says when to try again.",
+    502: "The job ended without a result.",
+    503: "Not possible right now; nothing was charged. Try again after `Retry-After` seconds.",
+}
+_TEXT = {"schema": {"type": "string"}}
+_COUNT = {"schema": {"type": "integer"}}
+_RATE = {
+    "RateLimit": {"description": "What is left and when more is free.", **_TEXT},
+    "RateLimit-Policy": {"description": "The limit that holds.", **_TEXT},
+}
+_RETRY = {"Retry-After": {"description": "Seconds.", **_COUNT}}
+_HEADERS: dict[int, dict[str, Any]] = {
+    202: {"Location": {"description": "The job.", **_TEXT}, **_RETRY, **_RATE},
+    429: {**_RETRY, **_RATE},
+    503: _RETRY,
+}
+
+
+def responses(model: str, *statuses: int) -> dict[int, Any]:
+    """The responses of a route: 2xx carry ``model`` (202 always a job), the others a problem. 500 is added to all."""
+    return {int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status)) for status in statuses} | {
+        500: _problem("A fault of ours.", 500)
+    }
+
+
+def _response(model: str, status: int) -> dict[str, Any]:
+    if status >= HTTPStatus.BAD_REQUEST:
+        return _problem(_PROBLEMS[status], status)
+    schema, description = _MODELS[model]
+    content = {"schema": {"$ref": f"#/components/schemas/{schema}"} if schema else {"type": "object"}}
+    return {
+        "description": description,
+        "content": {"application/json": content},
+        **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
+    }
+
+
+def _problem(description: str, status: int) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
+    }

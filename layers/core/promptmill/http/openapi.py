@@ -1,0 +1,62 @@
+"""Makes the OpenAPI document from the routes. Run ``python -m promptmill.http.openapi`` to print it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+DESCRIPTION = """Promptmill turns a request into a durable job: one POST, one execution, one result, one event.
+
+Post a job, then read it at its `Location` until its status is terminal. Errors are RFC 9457 problem documents."""
+
+
+def openapi_document() -> dict[str, Any]:
+    """The document of both API functions together, with the schemas their answers refer to."""
+    from pydantic.json_schema import models_json_schema
+
+    from promptmill.http.read_routes import read_api
+    from promptmill.http.schemas import ANSWERS
+    from promptmill.http.submit_routes import submit_api
+
+    _, definitions = models_json_schema(
+        [(model, "serialization") for model in ANSWERS], ref_template="#/components/schemas/{model}"
+    )
+    document: dict[str, Any] = {}
+    for api in (submit_api(), read_api()):
+        part = json.loads(
+            api.get_openapi_json_schema(
+                title="Promptmill",
+                version="1",
+                description=DESCRIPTION,
+                tags=["Jobs", "Service"],
+                security_schemes={},
+            )
+        )
+        if not document:
+            document = part
+            continue
+        document["paths"] |= part["paths"]
+        document["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _drop_generated_answers(operation)
+    schemas = document["components"]["schemas"] | definitions["$defs"]
+    generated = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
+    document["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas.keys() - generated)}
+    return document
+
+
+def _drop_generated_answers(operation: dict[str, Any]) -> None:
+    """Powertools documents a 200 and its own validation error for every route; ours says what really comes back."""
+    for status in list(operation["responses"]):
+        described = json.dumps(operation["responses"][status])
+        if "HTTPValidationError" in described or operation["responses"][status].get("description") == "Successful Response":
+            del operation["responses"][status]
+
+
+def openapi_text() -> str:
+    return json.dumps(openapi_document(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    print(openapi_text(), end="")

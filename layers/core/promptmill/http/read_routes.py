@@ -1,0 +1,88 @@
+"""GET /v1/jobs/{job_id}, /v1/health, /v1/models and /v1/openapi.json. Imports neither pydantic nor the workflow."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from promptmill.clock import is_id, now_ms, timestamp
+from promptmill.errors import JobNotFound
+from promptmill.http.documents import responses
+from promptmill.http.resolver import base_url, json_response, make_resolver, note_in_log
+from promptmill.identity.caller import caller_of
+from promptmill.jobs.reading import public_job
+from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.store import JobStore
+
+RETRY_AFTER_SECONDS = 1
+
+
+@cache
+def read_api(jobs: JobStore | None = None, artifacts: ArtifactStore | None = None) -> APIGatewayRestResolver:
+    """The resolver of the reading routes; None is this process's own store."""
+    app = make_resolver()
+
+    @app.get(
+        "/v1/jobs/<job_id>",
+        summary="Read a job",
+        description="The job in its current state. Links in an image result end after 15 minutes; read again for new ones.",
+        tags=["Jobs"],
+        operation_id="readJob",
+        responses=responses("job", HTTPStatus.OK, 404, 503),
+    )
+    def read_job(job_id: str) -> Response[Any]:
+        if not is_id("job", job_id):
+            raise JobNotFound
+        event = dict(app.current_event.raw_event)
+        (salt,) = settings().require("owner_salt")
+        job = (jobs or _default_jobs()).get(job_id, caller_of(event, salt=salt).owner)
+        note_in_log(job_id=job.id, kind=job.kind)
+        from promptmill.artifacts.store import LINK_SECONDS
+
+        document = public_job(
+            job,
+            base_url=base_url(event),
+            link=lambda key: (artifacts or _default_artifacts()).link(key),
+            link_expires_at=timestamp(now_ms() + LINK_SECONDS * 1000),
+        )
+        headers = {} if job.status.is_terminal else {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return json_response(HTTPStatus.OK, document, {"Cache-Control": "private, no-store", **headers})
+
+    @app.get("/v1/health", summary="Is the API up", tags=["Service"], operation_id="health",
+             responses=responses("health", HTTPStatus.OK))
+    def health() -> Response[Any]:
+        return json_response(HTTPStatus.OK, {"status": "ok", "stage": settings().stage})
+
+    @app.get("/v1/models", summary="The model catalog", description="Aliases, kinds, prices and limits.",
+             tags=["Service"], operation_id="listModels", responses=responses("models", HTTPStatus.OK))
+    def list_models() -> Response[Any]:
+        from promptmill.providers.catalog import public_catalog
+
+        return json_response(HTTPStatus.OK, public_catalog(), {"Cache-Control": "public, max-age=300"})
+
+    @app.get("/v1/openapi.json", summary="This document", tags=["Service"], operation_id="openApi",
+             responses=responses("openapi", HTTPStatus.OK))
+    def openapi() -> Response[Any]:
+        text = Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
+        return Response(HTTPStatus.OK.value, "application/json", text, {"Cache-Control": "public, max-age=300"})
+
+    return app
+
+
+def _default_jobs() -> JobStore:
+    from promptmill.jobs.store import job_store
+
+    return job_store()
+
+
+def _default_artifacts() -> ArtifactStore:
+    from promptmill.artifacts.store import artifact_store
+
+    return artifact_store()

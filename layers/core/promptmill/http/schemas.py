@@ -1,0 +1,159 @@
+"""The bodies the API answers with, for the OpenAPI document and the tests that hold the answers to it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from promptmill.jobs.model import JobStatus
+
+Usd = Field(description="US dollars as a decimal string.", pattern=r"^\d+(\.\d+)?$")
+Timestamp = Field(description="RFC 3339, UTC.", json_schema_extra={"format": "date-time"})
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Finding(_Answer):
+    pointer: str = Field(description="RFC 6901 pointer into the request body.")
+    detail: str
+
+
+class Problem(_Answer):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    retryable: bool
+    errors: list[Finding] = Field(default_factory=list)
+    job_id: str | None = None
+
+
+class Progress(_Answer):
+    step: str | None
+    completed: int
+    total: int
+
+
+class TextResult(_Answer):
+    text: str
+    type: str = Field(description="The kind of task the prompt was taken for.")
+
+
+class ImageArtifact(_Answer):
+    id: str
+    url: str = Field(description="Reads the image until `url_expires_at`; made for this answer, not stored.")
+    url_expires_at: str = Timestamp
+    width: int
+    height: int
+    seed: int
+    content_type: str
+    bytes: int
+    sha256: str
+
+
+class ImageResult(_Answer):
+    images: list[ImageArtifact]
+
+
+class JobError(_Answer):
+    code: str
+    step: str | None
+    detail: str
+    retryable: bool = Field(description="Whether a new job with the same input may succeed.")
+
+
+class TextUsage(_Answer):
+    model: str
+    input_tokens: int
+    output_tokens: int
+    truncated: bool
+    fallback: bool = Field(description="Whether another model than the first choice answered.")
+    prompt_version: str
+
+
+class ImageUsage(_Answer):
+    model: str
+    images: int
+    truncated: bool
+    fallback: bool
+
+
+class Cost(_Answer):
+    model_usd: str = Usd
+    estimated: bool = Field(description="Whether part of it is an upper bound, the provider not having said.")
+
+
+class JobLinks(_Answer):
+    self: str
+
+
+class Job(_Answer):
+    id: str
+    object: Literal["job"]
+    kind: Literal["enhance", "image"]
+    status: JobStatus
+    owner: str
+    created_at: str = Timestamp
+    started_at: str | None = Timestamp
+    finished_at: str | None = Timestamp
+    expires_at: str = Field(description="When the job and its artifacts are deleted.", json_schema_extra={"format": "date-time"})
+    deadline_at: str = Timestamp
+    input: dict[str, Any]
+    progress: Progress
+    result: TextResult | ImageResult | None
+    error: JobError | None
+    usage: TextUsage | ImageUsage | None
+    cost: Cost | None
+    metadata: dict[str, str]
+    replay_of: str | None
+    links: JobLinks
+
+
+class GeneratedTokens(_Answer):
+    input: int
+    output: int
+
+
+class GeneratedMetadata(_Answer):
+    type: str
+    processingTime: int = Field(description="Milliseconds.")  # noqa: N815
+    model: str
+    tokens: GeneratedTokens
+    cost: float = Field(description="US dollars.")
+    jobId: str  # noqa: N815
+    fallback: bool
+
+
+class GeneratedPrompt(_Answer):
+    enhancedPrompt: str  # noqa: N815
+    metadata: GeneratedMetadata
+
+
+class Health(_Answer):
+    status: Literal["ok"]
+    stage: str | None
+
+
+class ModelEntry(_Answer):
+    alias: str
+    provider: str
+    kinds: list[str]
+    price: dict[str, str | int] | None
+    limits: dict[str, int | None]
+    ends_on: str | None
+
+
+class ModelList(_Answer):
+    object: Literal["list"]
+    data: list[ModelEntry]
+
+
+ANSWERS: tuple[type[BaseModel], ...] = (Job, Problem, GeneratedPrompt, Health, ModelList)

@@ -1,0 +1,168 @@
+"""POST /v1/jobs and POST /v1/generate-prompt."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from promptmill.clock import epoch_ms, now_ms, timestamp
+from promptmill.errors import ContentBlocked, PromptmillError, RateLimited, error_classes
+from promptmill.http import problem
+from promptmill.http.documents import responses
+from promptmill.http.rate_headers import rate_headers
+from promptmill.http.resolver import base_url, json_response, make_resolver, note_in_log, request_id
+from promptmill.http.trace import trace_of
+from promptmill.identity.caller import caller_of
+from promptmill.jobs.intake import Intake
+from promptmill.jobs.model import JobStatus
+from promptmill.jobs.reading import public_job
+from promptmill.jobs.requests import EnhanceJob, GeneratePrompt, ImageJob, JobRequest
+from promptmill.jobs.waiting import wait_for_end
+from promptmill.limits.gcra import RatePolicy
+from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from promptmill.identity.caller import Caller
+    from promptmill.jobs.model import Job
+
+RETRY_AFTER_SECONDS = 1
+GENERATE_WAIT_MS = 25_000
+
+
+@cache
+def default_intake() -> Intake:
+    """The intake of this process, from its settings."""
+    from promptmill.jobs.gateway import generation_workflow
+    from promptmill.jobs.store import job_store
+    from promptmill.limits.store import rate_store
+
+    limit, period, burst, retention = settings().require(
+        "rate_limit", "rate_period_seconds", "rate_burst", "job_retention_days"
+    )
+    policy = RatePolicy("anonymous", int(limit), int(period), int(burst))
+    return Intake(job_store(), rate_store(), generation_workflow(), policy, int(retention))
+
+
+@cache
+def submit_api(intake: Intake | None = None) -> APIGatewayRestResolver:
+    """The resolver of both routes; ``intake`` None is this process's own."""
+    app = make_resolver(validates_bodies=True)
+
+    @app.post(
+        "/v1/jobs",
+        summary="Submit a job",
+        description="Accepts the job and answers at once. Follow it at the Location.",
+        tags=["Jobs"],
+        operation_id="submitJob",
+        responses=responses("job", HTTPStatus.ACCEPTED, 400, 413, 415, 422, 429, 503),
+    )
+    def submit_job(body: Annotated[JobRequest, Body()]) -> Response[Any]:
+        job, headers = _submit(app, intake or default_intake(), body)
+        document = public_job(job, base_url=base_url(_event(app)), link=str, link_expires_at="")
+        headers |= {"Location": document["links"]["self"], "Retry-After": str(RETRY_AFTER_SECONDS)}
+        return json_response(HTTPStatus.ACCEPTED, document, headers)
+
+    @app.post(
+        "/v1/generate-prompt",
+        summary="Enhance a prompt and wait for it",
+        description="An enhance job whose result is waited for, up to 25 seconds; after that, 202 with the job.",
+        tags=["Jobs"],
+        operation_id="generatePrompt",
+        responses=responses("generated", HTTPStatus.OK, 202, 400, 413, 415, 422, 429, 502, 503),
+    )
+    def generate_prompt(body: Annotated[GeneratePrompt, Body()]) -> Response[Any]:
+        parts = intake or default_intake()
+        job, headers = _submit(app, parts, body.as_job())
+        done = wait_for_end(lambda: parts.jobs.get(job.id, job.owner), GENERATE_WAIT_MS)
+        if done is None:
+            document = public_job(job, base_url=base_url(_event(app)), link=str, link_expires_at="")
+            headers |= {"Location": document["links"]["self"], "Retry-After": str(RETRY_AFTER_SECONDS)}
+            return json_response(HTTPStatus.ACCEPTED, document, headers)
+        if done.status is not JobStatus.SUCCEEDED:
+            return _failed(app, done, parts.policy, headers)
+        return json_response(HTTPStatus.OK, generated_prompt(done), headers)
+
+    return app
+
+
+def generated_prompt(job: Job) -> dict[str, Any]:
+    """PromptCraft's answer. ``processingTime`` is milliseconds, ``cost`` US dollars as a number, as it always was."""
+    result, usage, cost = job.result or {}, job.usage or {}, job.cost or {}
+    return {
+        "enhancedPrompt": result["text"],
+        "metadata": {
+            "type": result["type"],
+            "processingTime": epoch_ms(job.finished_at or job.created_at) - epoch_ms(job.created_at),
+            "model": usage["model"],
+            "tokens": {"input": usage["input_tokens"], "output": usage["output_tokens"]},
+            "cost": float(cost["model_usd"]),
+            "jobId": job.id,
+            "fallback": usage["fallback"],
+        },
+    }
+
+
+def _submit(
+    app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | ImageJob
+) -> tuple[Job, dict[str, str]]:
+    """The accepted job and the rate headers of its answer; of a 429 too."""
+    event = _event(app)
+    caller = _caller(event)
+    check_model(request)
+    job, standing = intake.submit(
+        request,
+        caller,
+        base_url=base_url(event),
+        trace=trace_of(app.current_event.headers, request_id(event)),
+        at_ms=now_ms(),
+    )
+    note_in_log(job_id=job.id, kind=job.kind)
+    return job, rate_headers(standing, intake.policy, taken=1)
+
+
+def check_model(request: EnhanceJob | ImageJob) -> None:
+    """Raises ``InvalidInput`` at ``/model`` when the request names a model that cannot be used."""
+    if request.model is not None:
+        from datetime import date
+
+        from promptmill.providers.catalog import candidates
+
+        candidates(request.kind, request.model, (), date.fromisoformat(timestamp(now_ms())[:10]))
+
+
+def _caller(event: dict[str, Any]) -> Caller:
+    (salt,) = settings().require("owner_salt")
+    return caller_of(event, salt=salt)
+
+
+def _event(app: APIGatewayRestResolver) -> dict[str, Any]:
+    return dict(app.current_event.raw_event)
+
+
+def _failed(
+    app: APIGatewayRestResolver, job: Job, policy: RatePolicy, headers: dict[str, str]
+) -> Response[str]:
+    """A job that did not succeed, as the problem its waiting caller gets."""
+    code = (job.error or {}).get("code", "internal_error")
+    status = HTTPStatus.BAD_GATEWAY
+    if code == RateLimited.code:
+        status = HTTPStatus.TOO_MANY_REQUESTS
+        headers = {**headers, "Retry-After": str(-(-policy.interval_ms // 1000))}
+    elif code == ContentBlocked.code:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+    classes: dict[str, type[PromptmillError]] = {cls.code: cls for cls in error_classes().values()}
+    known = classes.get(code, PromptmillError)
+    document = problem.problem(
+        status,
+        code=code,
+        detail=(known.__doc__ or "").strip(),
+        instance=app.current_event.path,
+        request_id=request_id(_event(app)),
+        retryable=known.retryable,
+    )
+    document["job_id"] = job.id
+    return json_response(status, document, headers, content_type=problem.CONTENT_TYPE)

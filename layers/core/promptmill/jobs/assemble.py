@@ -1,0 +1,29 @@
+"""The workflow's AssemblePrompt: the job begins, its provider request is written, its models are named."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from promptmill.clock import now_ms, timestamp
+from promptmill.prompting.assemble import assemble_request, request_to_state
+from promptmill.providers.catalog import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from promptmill.jobs.store import JobStore
+
+
+def assemble_prompt(
+    job_id: str, *, jobs: JobStore, configured: Mapping[str, Sequence[str]], at_ms: int | None = None
+) -> dict[str, Any]:
+    """Returns ``{"candidates": [{"provider", "model"}, …]}``, best first. ``configured`` has the aliases by kind.
+
+    Raises ``JobSettled`` when the job is over, ``InvalidInput`` when its model cannot be used any more.
+    """
+    at = timestamp(now_ms() if at_ms is None else at_ms)
+    job = jobs.begin(job_id, at=at, step="AssemblePrompt")
+    models = candidates(job.kind, job.input.get("model"), configured[job.kind], date.fromisoformat(at[:10]))
+    jobs.put_request(job, request_to_state(assemble_request(job)))
+    return {"candidates": [{"provider": model.provider, "model": model.alias} for model in models]}

@@ -1,0 +1,160 @@
+"""One provider step of a job: ledger row, call, artifacts, result, ledger settled. Running it twice is harmless.
+
+The row is written before the call, so that no paid call is without one; the result is written once, so that a second
+run finds the first one's; images go write-once to S3 before the result names them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from promptmill.artifacts.store import artifact_key
+from promptmill.clock import derived_id, now_ms, timestamp
+from promptmill.errors import JobSettled, ProviderAnswerBroken, PromptmillError
+from promptmill.jobs.ledger import Call, CallStatus, next_number, total_cost
+from promptmill.jobs.model import JobStatus
+from promptmill.prompting.assemble import request_from_state
+from promptmill.prompting.model import TextRequest
+from promptmill.providers.catalog import find_model
+from promptmill.providers.cost import cost_usd, format_usd, upper_bound_usd
+from promptmill.providers.failures import billed_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.model import Job
+    from promptmill.jobs.store import JobStore
+    from promptmill.providers.catalog import Model
+    from promptmill.providers.interface import Answer, ImageRequest, Provider, ProviderRequest
+
+_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
+
+
+def run_attempt(
+    job_id: str,
+    alias: str,
+    *,
+    step: str,
+    provider: Provider,
+    jobs: JobStore,
+    artifacts: ArtifactStore | None = None,
+    clock: Callable[[], int] = now_ms,
+) -> dict[str, Any]:
+    """Makes one attempt with one model and returns ``{"usage", "cost"}``, the figures the job's event carries.
+
+    Raises the provider's error after settling the ledger with it, ``JobSettled`` when the job is over,
+    ``ModelUnpriced`` before any call whose price is unknown.
+    """
+    work = jobs.load_work(job_id)
+    job = work.job
+    if job.status is not JobStatus.RUNNING:
+        raise JobSettled
+    if job.result is not None:
+        return {"usage": job.usage, "cost": job.cost}
+    model = find_model(alias)
+    request = request_from_state(work.request)
+    call = Call(
+        number=next_number(work.calls),
+        step=step,
+        model=alias,
+        status=CallStatus.STARTED,
+        started_at=timestamp(clock()),
+        upper_bound_usd=upper_bound_usd(model, request),
+    )
+    jobs.start_call(job, call)
+    try:
+        answer = provider.generate(model, request)
+    except PromptmillError as error:
+        failed = _failed(call, model, error, at=timestamp(clock()))
+        jobs.finish_call(job, failed, cost=_cost([*work.calls, failed]))
+        raise
+    paid = replace(
+        call,
+        status=CallStatus.SUCCEEDED,
+        cost_usd=cost_usd(model, answer.usage),
+        estimated=answer.usage.estimated,
+        finished_at=timestamp(clock()),
+        provider_request_id=answer.provider_request_id,
+    )
+    cost = _cost([*work.calls, paid])
+    try:
+        result = _result(job, request, answer, artifacts)
+    except PromptmillError as error:
+        jobs.finish_call(job, replace(paid, status=CallStatus.FAILED, error=type(error).__name__), cost=cost)
+        raise
+    usage = _usage(alias, request, answer, fallback=_is_fallback(job, alias, work.calls))
+    jobs.finish_call(job, paid, cost=cost, result=result, usage=usage)
+    return {"usage": usage, "cost": cost}
+
+
+def _failed(call: Call, model: Model, error: PromptmillError, *, at: str) -> Call:
+    """The row of a call that failed. What a timeout or a cut answer cost is unknown, so its upper bound stands."""
+    billed = billed_usage(error)
+    if billed is not None:
+        cost, estimated = cost_usd(model, billed), billed.estimated
+    elif error.code in {"provider_timeout", "provider_stream_broken", "provider_answer_broken"}:
+        cost, estimated = call.upper_bound_usd, call.upper_bound_usd > 0
+    else:
+        cost, estimated = Decimal(0), False
+    return replace(
+        call, status=CallStatus.FAILED, cost_usd=cost, estimated=estimated, finished_at=at, error=type(error).__name__
+    )
+
+
+def _is_fallback(job: Job, alias: str, calls: Sequence[Call]) -> bool:
+    """Whether another model was to be tried first: the caller's, or one that failed in this job."""
+    requested = job.input.get("model")
+    return (requested is not None and requested != alias) or any(call.model != alias for call in calls)
+
+
+def _cost(calls: Sequence[Call]) -> dict[str, Any]:
+    cost = total_cost(calls)
+    return {"model_usd": format_usd(cost.usd), "estimated": cost.estimated}
+
+
+def _usage(alias: str, request: ProviderRequest, answer: Answer, *, fallback: bool) -> dict[str, Any]:
+    if isinstance(request, TextRequest):
+        return {
+            "model": alias,
+            "input_tokens": answer.usage.input_tokens,
+            "output_tokens": answer.usage.output_tokens,
+            "truncated": answer.truncated,
+            "fallback": fallback,
+            "prompt_version": request.prompt_version,
+        }
+    return {"model": alias, "images": len(answer.images), "truncated": False, "fallback": fallback}
+
+
+def _result(job: Job, request: ProviderRequest, answer: Answer, artifacts: ArtifactStore | None) -> dict[str, Any]:
+    """What the job keeps of an answer. Images are in S3 when this returns."""
+    if isinstance(request, TextRequest):
+        from promptmill.prompting.meta_prompt import parse_enhancement
+
+        try:
+            return {"text": parse_enhancement(answer.text or ""), "type": request.task_type.value}
+        except ValueError as error:
+            raise ProviderAnswerBroken from error
+    if artifacts is None:
+        raise TypeError("an image step needs an artifact store")
+    return {"images": [_kept(job, request, answer, index, artifacts) for index in range(len(answer.images))]}
+
+
+def _kept(job: Job, request: ImageRequest, answer: Answer, index: int, artifacts: ArtifactStore) -> dict[str, Any]:
+    image = answer.images[index]
+    image_id = derived_id("img", job.id, f"image/{index}")
+    key = artifact_key(job.owner, job.id, f"{image_id}.{_EXTENSIONS[image.content_type]}")
+    artifacts.put_once(key, image.content, image.content_type)
+    return {
+        "id": image_id,
+        "key": key,
+        "width": image.width,
+        "height": image.height,
+        "seed": request.seed + index,
+        "content_type": image.content_type,
+        "bytes": len(image.content),
+        "sha256": hashlib.sha256(image.content).hexdigest(),
+    }

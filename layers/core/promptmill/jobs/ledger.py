@@ -1,0 +1,54 @@
+"""The cost ledger of a job: one row per provider call, written before the call and settled after it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class CallStatus(StrEnum):
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One paid call, or one that may have been paid. ``number`` counts from 1 within the job.
+
+    ``upper_bound_usd`` is what the call can cost at most, known before it; ``cost_usd`` what it did cost, known after.
+    A row that stayed ``started`` is a call whose end nobody saw.
+    """
+
+    number: int
+    step: str
+    model: str
+    status: CallStatus
+    started_at: str
+    upper_bound_usd: Decimal
+    cost_usd: Decimal | None = None
+    estimated: bool = False
+    finished_at: str | None = None
+    error: str | None = None
+    provider_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """``estimated`` when any part of it is an upper bound because the provider did not say."""
+
+    usd: Decimal
+    estimated: bool
+
+
+def total_cost(calls: Sequence[Call]) -> Cost:
+    """What these calls cost: settled rows at their cost, unsettled ones at their upper bound."""
+    usd = sum((call.upper_bound_usd if call.cost_usd is None else call.cost_usd for call in calls), Decimal(0))
+    return Cost(usd, any(call.cost_usd is None or call.estimated for call in calls))
+
+
+def next_number(calls: Sequence[Call]) -> int:
+    """The number of the call after these."""
+    return max((call.number for call in calls), default=0) + 1

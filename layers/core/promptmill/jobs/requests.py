@@ -1,0 +1,83 @@
+"""The bodies of POST /v1/jobs and POST /v1/generate-prompt: what is accepted, and the limits of every field."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+
+DEFAULT_DEADLINE_SECONDS = 300
+
+
+def _readable(text: str) -> str:
+    """Line breaks and tabs are text; other control characters are not."""
+    if any(unicodedata.category(character) == "Cc" and character not in "\n\r\t" for character in text):
+        raise ValueError("control characters other than line breaks and tabs are not allowed")
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_readable)]
+Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]{0,63}$")]
+Tone = Literal["professional", "casual", "academic", "creative", "technical"]
+Length = Literal["concise", "balanced", "detailed"]
+Pixels = Annotated[StrictInt, Field(ge=256, le=1440, multiple_of=32)]
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_readable)]
+MetadataValue = Annotated[str, StringConstraints(max_length=512), AfterValidator(_readable)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+class _JobBody(_Body):
+    metadata: Annotated[
+        dict[MetadataKey, MetadataValue], Field(max_length=16, description="Echoed in the job and its events.")
+    ] = Field(default_factory=dict)
+    deadline_seconds: Annotated[
+        StrictInt, Field(ge=30, le=900, description="The job expires when it is not done by then.")
+    ] = DEFAULT_DEADLINE_SECONDS
+
+
+class EnhanceJob(_JobBody):
+    """Rewrite a prompt so that a model answers it better."""
+
+    kind: Literal["enhance"]
+    prompt: Annotated[Text, Field(min_length=10, max_length=2000)]
+    tone: Tone | None = None
+    length: Length | None = None
+    language: Annotated[
+        str | None,
+        Field(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", description="A BCP 47 tag, such as pt-BR."),
+    ] = None
+    model: Annotated[Alias | None, Field(description="A catalog alias; see GET /v1/models.")] = None
+
+
+class ImageJob(_JobBody):
+    """Draw images from a prompt."""
+
+    kind: Literal["image"]
+    prompt: Annotated[Text, Field(min_length=3, max_length=2000)]
+    width: Pixels = 1024
+    height: Pixels = 1024
+    steps: Annotated[StrictInt, Field(ge=1, le=12)] = 4
+    n: Annotated[StrictInt, Field(ge=1, le=4)] = 1
+    seed: Annotated[StrictInt | None, Field(ge=0, le=2**32 - 1)] = None
+    style: Annotated[Text | None, Field(min_length=1, max_length=100)] = None
+    negative_prompt: Annotated[Text | None, Field(min_length=1, max_length=1000)] = None
+    model: Annotated[Alias | None, Field(description="A catalog alias; see GET /v1/models.")] = None
+
+
+JobRequest = Annotated[EnhanceJob | ImageJob, Field(discriminator="kind")]
+
+
+class GeneratePrompt(_Body):
+    """PromptCraft's request: an enhance job whose answer is waited for."""
+
+    prompt: Annotated[Text, Field(min_length=10, max_length=2000)]
+    tone: Tone | None = None
+    length: Length | None = None
+    model: Alias | None = None
+
+    def as_job(self) -> EnhanceJob:
+        return EnhanceJob(kind="enhance", **self.model_dump(exclude_none=True))

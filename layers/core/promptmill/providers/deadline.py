@@ -1,0 +1,43 @@
+"""The time one attempt may take in all, however its bytes are spread over it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from promptmill.clock import monotonic_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ATTEMPT_SECONDS = 60
+
+
+class Deadline:
+    """``clock`` is monotonic, in milliseconds."""
+
+    def __init__(self, seconds: float, clock: Callable[[], int] = monotonic_ms) -> None:
+        self._clock = clock
+        self._ends_ms = clock() + round(seconds * 1000)
+
+    def remaining_seconds(self) -> float:
+        """Never negative."""
+        return max(0, self._ends_ms - self._clock()) / 1000
+
+    def passed(self) -> bool:
+        return self._clock() >= self._ends_ms
+
+    @contextmanager
+    def cutting(self, cut: Callable[[], None]) -> Iterator[None]:
+        """Calls ``cut`` from another thread at the deadline, unless the block has been left by then.
+
+        A socket timeout starts again with every byte, so alone it does not end an answer that drips.
+        """
+        timer = threading.Timer(self.remaining_seconds(), cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -1,0 +1,38 @@
+"""``python -m local up|down|demo``: see the Makefile, which is how these are meant to be run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from local.stack import ROOT, StackError, down, up
+
+FOLDER = ROOT / ".local"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("command", choices=["up", "down", "demo"])
+    parser.add_argument("--fresh", action="store_true", help="with up: start empty")
+    arguments = parser.parse_args()
+    folder = FOLDER / "stack"
+    try:
+        match arguments.command:
+            case "up":
+                stack = up(FOLDER, fresh=arguments.fresh)
+                print(f"The API is at {stack.api_url}\nEverything else is in {FOLDER.relative_to(Path.cwd())}/stack.json")
+            case "down":
+                print("Stopped." if down(FOLDER) else "Nothing was running.")
+            case "demo":
+                from local.demo import run_demo
+
+                return run_demo(folder)
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
