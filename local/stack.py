@@ -19,7 +19,6 @@ import boto3
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
-API_ID = "promptmill"
 STACK_NAME = "promptmill-local"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 STOP_SECONDS = 45
@@ -153,7 +152,6 @@ def _deploy(
         "Stage": "local",
         "PythonRuntime": runtime,
         "Architecture": "arm64" if os.uname().machine in {"arm64", "aarch64"} else "x86_64",
-        "PublicUrl": f"{endpoint_url}/_aws/execute-api/{API_ID}/local",
         "BedrockUrl": providers_url,
         **({} if real_images else {"TogetherUrl": f"{providers_url}/v1"}),
         **parameters,
@@ -164,11 +162,11 @@ def _deploy(
          "--parameter-overrides", *overrides)
     _sam(folder, "deploy", "--template-file", str(build / "template.yaml"), "--stack-name", STACK_NAME,
          "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar",
-         "--no-fail-on-empty-changeset", "--tags", f"ms-custom-id={API_ID}", "--parameter-overrides", *overrides,
+         "--no-fail-on-empty-changeset", "--parameter-overrides", *overrides,
          endpoint_url=endpoint_url)
     outputs = _outputs(endpoint_url)
     stack = Stack(
-        api_url=values["PublicUrl"],
+        api_url=f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/local",
         endpoint_url=endpoint_url,
         region=REGION,
         providers_url=providers_url,
@@ -191,13 +189,25 @@ def _deploy(
 
 def _finish(stack: Stack, outputs: Mapping[str, str]) -> None:
     """What the template cannot say for MiniStack, each for the reason beside it."""
-    # MiniStack asks for bedrock:Converse where AWS asks for bedrock:InvokeModelWithResponseStream.
+    # MiniStack's gateway does not tell a function the address it was called at, which is known only now.
+    functions = stack.client("lambda")
+    for name in (outputs["SubmitJobFunctionName"], outputs["ReadJobsFunctionName"]):
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        variables["PROMPTMILL_PUBLIC_URL"] = stack.api_url
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    # MiniStack asks for bedrock:ConverseStream where AWS asks for bedrock:InvokeModelWithResponseStream.
     stack.client("iam").put_role_policy(
         RoleName=outputs["InvokeBedrockRoleName"],
         PolicyName="ministack-converse",
         PolicyDocument=json.dumps({
             "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": "bedrock:Converse", "Resource": "*"}],
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": "bedrock:ConverseStream",
+                    "Resource": "arn:aws:bedrock:*::foundation-model/*",
+                }
+            ],
         }),
     )
     # The key is set after a deployment here as on AWS; the stand-in takes any.

@@ -71,9 +71,11 @@ def free_port(preferred: int) -> int:
 
 def start_providers(folder: Path, ministack_port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "local.providers", "--bedrock-endpoint", f"http://127.0.0.1:{ministack_port}"],
+        [
+            *(sys.executable, "-m", "local.providers", "--until-eof"),
+            *("--bedrock-endpoint", f"http://127.0.0.1:{ministack_port}"),
+        ],
         cwd=ROOT,
-        env=os.environ | {"PROMPTMILL_UNTIL_EOF": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=(folder / "providers.log").open("w"),

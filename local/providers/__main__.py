@@ -25,8 +25,15 @@ def main() -> None:
     with StandInServer(arguments.port, Routes(settings)) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         print(json.dumps({"port": server.port}), flush=True)
+        if arguments.until_eof:
+            threading.Thread(target=_stop_at_eof, args=(stopped,), daemon=True).start()
         stopped.wait()
         server.shutdown()
+
+
+def _stop_at_eof(stopped: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stopped.set()
 
 
 def _arguments() -> argparse.Namespace:
@@ -39,6 +46,7 @@ def _arguments() -> argparse.Namespace:
         help="OpenAI-compatible endpoint to use in place of the stand-in model (PROMPTMILL_LLM_URL); "
         "PROMPTMILL_LLM_MODEL replaces the model id sent to it",
     )
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     arguments = parser.parse_args()
     for url in filter(None, (arguments.bedrock_endpoint, arguments.llm_url)):
         if not url.startswith(("http://", "https://")):

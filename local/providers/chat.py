@@ -34,9 +34,10 @@ class ChatEndpoint:
     def complete(self, request: Request) -> Answer:
         """`POST /v1/chat/completions`, with the next chat fault applied."""
         try:
-            return self._answer(chat_request(request.json_object()))
+            chat = chat_request(request.json_object())
         except ValueError as error:
             return _refusal(400, "invalid_request_error", str(error))
+        return self._answer(chat)
 
     def complete_behind_bedrock(self, request: Request) -> Answer:
         """Answer MiniStack's Bedrock: a ticket when the gateway waits for this call, otherwise as `complete`."""
@@ -53,7 +54,7 @@ class ChatEndpoint:
         fault = next_chat_fault(self._faults, chat)
         if scripted := _scripted(fault):
             return replace(scripted, note=note)
-        if isinstance(self._model, RealModel) and fault == Fault(delay_ms=fault.delay_ms):
+        if isinstance(self._model, RealModel) and not (fault.truncate or fault.stop_reason):
             return replace(self._model.forward(chat), note=note)
         try:
             completion = self._model.complete(chat)

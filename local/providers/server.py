@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from local.providers.answers import STAND_IN_HEADER, Answer, Ending, Request, plain_error
+from local.providers.bedrock_errors import ModelFailureError
 from local.providers.routes import Routes
 
 MAX_BODY_BYTES = 1_048_576
@@ -110,8 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
             for chunk in chunks:
                 if chunk:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-        except (OSError, HTTPException):
-            self.close_connection = True  # the client has left, or a forwarded answer broke off
+        except (OSError, HTTPException, ModelFailureError):
+            self.close_connection = True  # the client has left, or a real model's answer broke off
             return
         finally:
             self._record(answer, started)

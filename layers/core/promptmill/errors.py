@@ -2,7 +2,10 @@
 
     PromptmillError
     ├── Refused                      the business says no: branch
-    │   ├── InvalidInput             the caller's request breaks a rule (HTTP only)
+    │   ├── InvalidInput             the caller's request breaks a rule
+    │   ├── MalformedBody            the body is not a JSON object (HTTP only)
+    │   ├── UnsupportedMediaType     the body is not said to be JSON (HTTP only)
+    │   ├── BodyTooLarge             the body is over the limit (HTTP only)
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
     │   ├── RateLimited              over the subject's rate
@@ -73,6 +76,18 @@ class InvalidInput(Refused):
         """``errors`` are (JSON pointer, what is wrong) pairs."""
         super().__init__(detail)
         self.errors = errors
+
+
+class MalformedBody(Refused):
+    """The body must be a JSON object."""
+
+
+class UnsupportedMediaType(Refused):
+    """The body must be application/json."""
+
+
+class BodyTooLarge(Refused):
+    """The body is too large."""
 
 
 class JobNotFound(Refused):

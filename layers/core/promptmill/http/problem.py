@@ -5,12 +5,25 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from promptmill.errors import InvalidInput, JobNotFound, PromptmillError, RateLimited, StoreUnavailable, WorkflowUnavailable
+from promptmill.errors import (
+    BodyTooLarge,
+    InvalidInput,
+    JobNotFound,
+    MalformedBody,
+    PromptmillError,
+    RateLimited,
+    StoreUnavailable,
+    UnsupportedMediaType,
+    WorkflowUnavailable,
+)
 
 CONTENT_TYPE = "application/problem+json"
 
 _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    MalformedBody: HTTPStatus.BAD_REQUEST,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     JobNotFound: HTTPStatus.NOT_FOUND,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from promptmill.clock import epoch_ms, now_ms, timestamp
 from promptmill.errors import ContentBlocked, PromptmillError, RateLimited, error_classes
 from promptmill.http import problem
+from promptmill.http.body import reads_body
 from promptmill.http.documents import responses
 from promptmill.http.rate_headers import rate_headers
 from promptmill.http.resolver import base_url, json_response, make_resolver, note_in_log, request_id
@@ -50,7 +51,7 @@ def default_intake() -> Intake:
 @cache
 def submit_api(intake: Intake | None = None) -> APIGatewayRestResolver:
     """The resolver of both routes; ``intake`` None is this process's own."""
-    app = make_resolver(validates_bodies=True)
+    app = make_resolver()
 
     @app.post(
         "/v1/jobs",
@@ -60,6 +61,7 @@ def submit_api(intake: Intake | None = None) -> APIGatewayRestResolver:
         operation_id="submitJob",
         responses=responses("job", HTTPStatus.ACCEPTED, 400, 413, 415, 422, 429, 503),
     )
+    @reads_body(app, JobRequest)
     def submit_job(body: Annotated[JobRequest, Body()]) -> Response[Any]:
         job, headers = _submit(app, intake or default_intake(), body)
         document = public_job(job, base_url=base_url(_event(app)), link=str, link_expires_at="")
@@ -74,6 +76,7 @@ def submit_api(intake: Intake | None = None) -> APIGatewayRestResolver:
         operation_id="generatePrompt",
         responses=responses("generated", HTTPStatus.OK, 202, 400, 413, 415, 422, 429, 502, 503),
     )
+    @reads_body(app, GeneratePrompt)
     def generate_prompt(body: Annotated[GeneratePrompt, Body()]) -> Response[Any]:
         parts = intake or default_intake()
         job, headers = _submit(app, parts, body.as_job())

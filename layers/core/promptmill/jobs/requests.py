@@ -17,7 +17,16 @@ def _readable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_readable)]
+EnhancePrompt = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=10, max_length=2000), AfterValidator(_readable)
+]
+ImagePrompt = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000), AfterValidator(_readable)
+]
+Style = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_readable)]
+NegativePrompt = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_readable)
+]
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]{0,63}$")]
 Tone = Literal["professional", "casual", "academic", "creative", "technical"]
 Length = Literal["concise", "balanced", "detailed"]
@@ -43,7 +52,7 @@ class EnhanceJob(_JobBody):
     """Rewrite a prompt so that a model answers it better."""
 
     kind: Literal["enhance"]
-    prompt: Annotated[Text, Field(min_length=10, max_length=2000)]
+    prompt: EnhancePrompt
     tone: Tone | None = None
     length: Length | None = None
     language: Annotated[
@@ -57,14 +66,14 @@ class ImageJob(_JobBody):
     """Draw images from a prompt."""
 
     kind: Literal["image"]
-    prompt: Annotated[Text, Field(min_length=3, max_length=2000)]
+    prompt: ImagePrompt
     width: Pixels = 1024
     height: Pixels = 1024
     steps: Annotated[StrictInt, Field(ge=1, le=12)] = 4
     n: Annotated[StrictInt, Field(ge=1, le=4)] = 1
     seed: Annotated[StrictInt | None, Field(ge=0, le=2**32 - 1)] = None
-    style: Annotated[Text | None, Field(min_length=1, max_length=100)] = None
-    negative_prompt: Annotated[Text | None, Field(min_length=1, max_length=1000)] = None
+    style: Style | None = None
+    negative_prompt: NegativePrompt | None = None
     model: Annotated[Alias | None, Field(description="A catalog alias; see GET /v1/models.")] = None
 
 
@@ -74,7 +83,7 @@ JobRequest = Annotated[EnhanceJob | ImageJob, Field(discriminator="kind")]
 class GeneratePrompt(_Body):
     """PromptCraft's request: an enhance job whose answer is waited for."""
 
-    prompt: Annotated[Text, Field(min_length=10, max_length=2000)]
+    prompt: EnhancePrompt
     tone: Tone | None = None
     length: Length | None = None
     model: Alias | None = None

@@ -7,24 +7,24 @@ from functools import cache
 
 from promptmill.prompting.additions import Addition, Angle, Section, angles_of_task
 from promptmill.prompting.additions_writing import content_kinds, everyday_kinds, text_work
-from promptmill.prompting.facts import MATERIAL_LABEL, Brief, finish, read_brief
-from promptmill.prompting.image_prompt import enhance_image_prompt
-from promptmill.prompting.language import ENGLISH, answer_language_sentence, primary_language
+from promptmill.prompting.facts import MATERIAL_LABEL, Brief, read_brief
+from promptmill.prompting.image_prompt import enhance_image_prompt, holds_image_phrases
+from promptmill.prompting.language import ENGLISH, answer_language_sentence
 from promptmill.prompting.model import EnhancementRequest, Length
 from promptmill.prompting.sentences import REQUEST_VERBS
 from promptmill.prompting.spelling import PROPER, PROPER_IN_CODE
 from promptmill.prompting.task_type import TaskType, detect_task_type, opening_cue
-from promptmill.prompting.tidy import tidy
+from promptmill.prompting.tidy import language_of_prose, tidy
 from promptmill.prompting.tones import tone_sentence
 
 _COVERAGE = {Length.CONCISE: 2, Length.BALANCED: 5, Length.DETAILED: 12}
 """How many of an angle's points the enhanced prompt speaks of, counting those it came with."""
 
 _FEWEST = {Length.CONCISE: 2, Length.BALANCED: 3, Length.DETAILED: 6}
-"""How many points are added to a prompt that none of ours are in yet, however much it covers."""
+"""How many points are added to a prompt however much it covers."""
 
 _FEWEST_TO_RAMBLING = {Length.CONCISE: 1, Length.BALANCED: 2, Length.DETAILED: 4}
-_COVERAGE_STRUCTURED = {Length.CONCISE: 1, Length.BALANCED: 2, Length.DETAILED: 3}
+_COVERAGE_STRUCTURED = {Length.CONCISE: 1, Length.BALANCED: 1, Length.DETAILED: 2}
 _VERBS: Mapping[TaskType, str] = {
     TaskType.POETRY: "Write",
     TaskType.CODE: "Write",
@@ -43,16 +43,19 @@ def enhance_by_rules(request: EnhancementRequest) -> str:
     """Give a better prompt with the same intent: tidied, its demands sorted, and what its kind usually lacks added.
 
     Names, figures, quotations, addresses and code come out verbatim. What the text already says is not asked for
-    again, so enhancing twice adds next to nothing. At most 4 times the input plus 1,800 characters.
+    again, and a prompt in which a sentence of ours stands has been enhanced before and is only tidied, so enhancing
+    twice adds next to nothing. At most 4 times the input plus 1,800 characters.
 
     A text without words, or one that is evidently not English, is only tidied, with the wanted tone and answer
     language: scaffolding in another language than the prompt's would pull the answer into the wrong language and read
     as foreign matter.
     """
-    language = primary_language(request.prompt)
+    language = language_of_prose(request.prompt)
     if language != ENGLISH or not re.search(r"[^\W\d_]", request.prompt):
         return _lightly_enhanced(request, language)
     task = detect_task_type(request.prompt)
+    if _is_enhanced(request.prompt):
+        return _kept_enhanced(request, task)
     if task is TaskType.IMAGE:
         return enhance_image_prompt(request, tidy(request.prompt))
     brief = read_brief(request.prompt, lambda clause: detect_task_type(clause) is task)
@@ -60,14 +63,7 @@ def enhance_by_rules(request: EnhancementRequest) -> str:
     length = request.length or Length.BALANCED
     angle = _angle(task, brief)
     missing = _missing(angle, brief, length)
-    asides = [
-        sentence
-        for sentence in (
-            tone_sentence(request.tone, task, brief.text, language),
-            answer_language_sentence(request.language, brief.text),
-        )
-        if sentence
-    ]
+    asides = _asides(request, task, brief.text)
     if brief.structured:
         body = _kept(brief, missing, asides)
     elif length is Length.DETAILED:
@@ -84,6 +80,22 @@ def _lightly_enhanced(request: EnhancementRequest, language: str) -> str:
     task = detect_task_type(request.prompt)
     added = [tone_sentence(request.tone, task, text, language), answer_language_sentence(request.language, text)]
     return "\n\n".join([text, *filter(None, [" ".join(filter(None, added))])])
+
+
+def _is_enhanced(prompt: str) -> bool:
+    return any(addition.sentence in prompt for addition in _every_addition()) or holds_image_phrases(prompt)
+
+
+def _kept_enhanced(request: EnhancementRequest, task: TaskType) -> str:
+    instruction, label, material = request.prompt.partition(f"\n\n{MATERIAL_LABEL}\n")
+    text = tidy(instruction)
+    asides = [] if holds_image_phrases(text) else _asides(request, task, text)
+    return " ".join([text, *asides]) + label + material
+
+
+def _asides(request: EnhancementRequest, task: TaskType, text: str) -> list[str]:
+    wanted = (tone_sentence(request.tone, task, text, ENGLISH), answer_language_sentence(request.language, text))
+    return [sentence for sentence in wanted if sentence]
 
 
 def _angle(task: TaskType, brief: Brief) -> Angle:
@@ -174,7 +186,6 @@ def _missing(angle: Angle, brief: Brief, length: Length) -> list[Addition]:
     """Give the additions the text lacks, as many as bring it to what its length calls for."""
     text = brief.text
     hints = " ".join([text, *re.findall(r"```(\w+)", brief.material)])
-    ours = _additions_in(text)
     if brief.structured:
         # What is missing everywhere is missing nowhere in particular: a list of one's own needs no general advice.
         coverage, fewest = 0 if angle is everyday_kinds()[-1][1] else _COVERAGE_STRUCTURED[length], 0
@@ -189,11 +200,7 @@ def _missing(angle: Angle, brief: Brief, length: Length) -> list[Addition]:
             covered += 1
         elif not any(re.search(addition.covered_by, other.sentence, re.IGNORECASE) for other in missing):
             missing.append(addition)
-    return missing[: max(0 if ours else fewest, coverage - max(covered, ours))]
-
-
-def _additions_in(text: str) -> int:
-    return sum(addition.sentence in text for addition in _every_addition())
+    return missing[: max(fewest, coverage - covered)]
 
 
 @cache
@@ -219,8 +226,7 @@ def _kept(brief: Brief, missing: Sequence[Addition], asides: Sequence[str]) -> s
 
 def _paragraph(brief: Brief, missing: Sequence[Addition], asides: Sequence[str]) -> str:
     room = _CONCISE_SENTENCES - len(re.findall(r"[.!?\u2026]+(?:\s|$)", brief.text)) - len(asides)
-    least = 0 if _additions_in(brief.text) else 1
-    return " ".join([brief.text, *(addition.sentence for addition in missing[: max(least, room)]), *asides])
+    return " ".join([brief.text, *(addition.sentence for addition in missing[: max(1, room)]), *asides])
 
 
 def _paragraph_and_list(brief: Brief, task: TaskType, missing: Sequence[Addition], asides: Sequence[str]) -> str:
@@ -236,7 +242,7 @@ def _sections(brief: Brief, angle: Angle, missing: Sequence[Addition], asides: S
     has_role = re.search(r"(?i)\b(?:you are|you're|act as|pretend to be)\b", brief.text)
     sections = [
         ("Role", "" if has_role else f"You are {_role(angle, brief.text)}."),
-        ("Goal", finish(brief.goal)),
+        ("Goal", brief.goal),
         ("Context", _bullets(brief.context)),
         ("Requirements", _bullets([*brief.requirements, *of[Section.REQUIREMENTS]])),
         ("Format", _bullets([*of[Section.FORMAT], *asides])),

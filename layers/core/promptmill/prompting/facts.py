@@ -56,8 +56,7 @@ def read_brief(prompt: str, is_goal: Callable[[str], bool]) -> Brief:
     """
     instruction, material = _split_material(prompt)
     text = tidy(instruction)
-    if material:
-        text = re.sub(r"\s*:$", "", text)
+    text = re.sub(r"(?<=\w)\s*:$", "", text)
     if is_structured(text):
         return Brief(text, text, (), 0, (), material, structured=True)
     aside = set_aside(text)
@@ -98,7 +97,7 @@ def finish(sentence: str) -> str:
     if not re.search(rf"(?:[^\W_]|[)\]%]|{PLACEHOLDER})$", sentence):
         return sentence
     asks = re.match(
-        r"(?i)(?:what|why|who|when|where|which|how(?! to\b)|is|are|does|do you|did|can (?!you\b)|should|would|whats|"
+        r"(?i)(?:what|why|who|when|where|which|how(?! to\b)|is|are|does|do you|did|can|should|would|whats|"
         r"what's)\b",
         sentence,
     )
@@ -179,13 +178,14 @@ def _fenced(material: str) -> str:
 
 @cache
 def _pasted_after_colon() -> re.Pattern[str]:
+    within, between = r"[^\n:]|\n(?!\s*\n)", r"(?:[\ \t]+|[\ \t]*\n[\ \t]*)"
     return re.compile(
         rf"""(?is)\s*(
-            (?=[^\n:]*\b(?:translate|summari[sz]e|rewrite|reword|rephrase|proofread|paraphrase|improve|polish|edit|correct|
-                shorten|fix|debug|refactor|explain|review|check|analy[sz]e|convert|optimi[sz]e|simplify|reply|respond|grade|
-                what's\ wrong|whats\ wrong|what\ does)\b)
-            [^\n:]{{0,200}}?\b(?:this|these|following|below|(?:my|the)\ \w+(?:\ \w+){{0,3}}|(?:in)?to\ \w+)
-            (?:\s+\w+){{0,{_FEW_WORDS}}}\s*:)(?!//)\s*(.+)""",
+            (?=(?:{within})*\b(?:translate|summari[sz]e|rewrite|reword|rephrase|proofread|paraphrase|improve|polish|edit|
+                correct|shorten|fix|debug|refactor|explain|review|check|analy[sz]e|convert|optimi[sz]e|simplify|reply|
+                respond|grade|what's\ wrong|whats\ wrong|what\ does)\b)
+            (?:{within}){{0,200}}?\b(?:this|these|following|below|(?:my|the)\ \w+(?:\ \w+){{0,3}}|(?:in)?to\ \w+)
+            (?:{between}\w+){{0,{_FEW_WORDS}}}[\ \t]*:)(?!//)\s*(.+)""",
         re.VERBOSE,
     )
 

@@ -15,7 +15,7 @@ _COVERAGE = {Length.CONCISE: 4, Length.BALANCED: 6, Length.DETAILED: 8}
 """How many of the eight aspects an image prompt of each length speaks of."""
 
 _FEWEST = {Length.CONCISE: 2, Length.BALANCED: 3, Length.DETAILED: 5}
-"""How many aspects are added to a prompt that no phrase of ours is in yet, however much it covers."""
+"""How many aspects are added to a prompt however much it covers."""
 
 _COVERED_BY: Mapping[str, str] = {
     "style": r"photo|portrait|painting|drawing|sketch|illustration|render|watercolou?r|\bart\b|artwork|style|anime|"
@@ -125,13 +125,18 @@ def enhance_image_prompt(request: EnhancementRequest, text: str) -> str:
     return joined + end + (f" {lettering}" if lettering else "") + (f" {flags[0].strip()}" if flags else "")
 
 
+def holds_image_phrases(text: str) -> bool:
+    """Say whether phrases that are added here stand in the text: two, since one alone may be anybody's."""
+    phrases = {phrase for _, phrases in _PHRASES.values() for phrase in phrases.values()}
+    return sum(phrase in text for phrase in phrases) > 1
+
+
 def _aspects(text: str, request: EnhancementRequest) -> list[str]:
     lowered = text.lower()
     covered = {aspect for aspect, pattern in _COVERED_BY.items() if re.search(pattern, lowered)}
     phrases = next(phrases for pattern, phrases in _PHRASES.values() if re.search(pattern, lowered))
     length = request.length or Length.BALANCED
-    enhanced = any(phrase in text for _, phrases in _PHRASES.values() for phrase in phrases.values())
-    wanted = max(0 if enhanced else _FEWEST[length], _COVERAGE[length] - len(covered))
+    wanted = max(_FEWEST[length], _COVERAGE[length] - len(covered))
     chosen = [phrase for aspect, phrase in phrases.items() if aspect not in covered and aspect != "mood"]
     if "mood" not in covered:
         mood = LOOK[request.tone] if request.tone else phrases["mood"]

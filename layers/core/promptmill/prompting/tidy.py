@@ -44,8 +44,15 @@ def tidy(text: str) -> str:
     return aside.restore(tidied) or text.strip()
 
 
+def language_of_prose(text: str) -> str:
+    """Give the primary language of the text without its verbatim parts."""
+    return primary_language(_prose(set_aside(text).text))
+
+
 def is_noise(sentence: str) -> bool:
     """Say whether an English sentence only greets, thanks or apologises: it holds nothing an answer could use."""
+    if re.search(PLACEHOLDER, sentence):
+        return False
     return bool(_noise().fullmatch(sentence.strip().lower().replace("\u2019", "'")))
 
 
@@ -92,12 +99,13 @@ def _line_parts(line: str) -> tuple[str, str, str]:
 
 def _tidy_english(line: str, *, in_code: bool) -> str:
     line = re.sub(r"(?<=[a-z])([,;])(?=[A-Za-z])", r"\1 ", line)
+    line = re.sub(r"[ \t]+([,;])(?=[A-Za-z])", r"\1 ", line)
     line = _fillers().sub(" ", line)
     makes = "write|make|create|draw|build|generate|design|compose|paint|draft"
     line = re.sub(rf"(?i)\b({makes}) (?:me|us)\s+(?=(?:an?|the|some|another|{PLACEHOLDER})(?!\w))", r"\1 ", line)
     line = _spell(line, MISSPELT | PROPER | (PROPER_IN_CODE if in_code else {}))
     line = re.sub(r"(?<![\w'\u2019./&-])i(?=$|[\s,;!?]|['\u2019](?:m|ll|d|ve|s)\b)", "I", line)
-    line = re.sub(rf"(?i)[,.!;]?\s+(?:{_THANKS}|lol|haha+|pls|plz|please)[.!]*$", ".", line)
+    line = re.sub(rf"(?i)(?:[,.!;]?\s+(?:{_THANKS}|lol|haha+|pls|plz|please))+[.!]*$", ".", line)
     line = re.sub(r"(?<=[.!?])\.$", "", line)
     line = re.sub(r"\s+([,;!?])(?=\s|$)", r"\1", line)
     line = re.sub(r" {2,}", " ", line).strip()

@@ -1,0 +1,74 @@
+# Promptmill. Every target does its own set-up; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BOOTSTRAP_PYTHON ?= python3
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+UV_VERSION = $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
+MINISTACK := .local/ministack
+RENDERED := .local/check/template.json
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## Run the product end to end on this machine and show what happens
+	@$(PYTHON) -m local demo
+
+.PHONY: test
+test: setup ## Run all tests
+	@$(PYTHON) -m pytest
+
+.PHONY: up
+up: setup ## Start the local stack and leave it running; FRESH=1 starts empty
+	@$(PYTHON) -m local up $(if $(FRESH),--fresh)
+
+.PHONY: down
+down: setup ## Stop the local stack; its state is kept
+	@$(PYTHON) -m local down
+
+.PHONY: deploy
+deploy: setup ## Build and deploy to the AWS account of your credentials; STAGE=dev|staging|prod
+	$(PYTHON) -m local.account $(or $(STAGE),dev)
+
+.PHONY: bench
+bench: setup ## Measure latency, cold starts, calls and cost; writes benchmarks/results/
+	@$(PYTHON) -m benchmarks
+
+.PHONY: format
+format: setup ## Format the code and write the generated documents
+	@$(PYTHON) -m ruff format .
+	@$(PYTHON) -m ruff check --fix-only --quiet .
+
+.PHONY: lock
+lock: setup ## Resolve the dependencies of pyproject.toml again
+	$(UV) pip compile --quiet pyproject.toml --group dev --group local --universal --python-version 3.11 \
+	  --generate-hashes --no-header --output-file requirements.lock
+	$(UV) pip compile --quiet pyproject.toml --constraint requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --output-file layers/core/requirements.txt
+
+.PHONY: setup
+setup: .venv/.ready $(MINISTACK)/.ready
+
+# One environment from one lock; uv itself comes from the same lock.
+.venv/.ready: requirements.lock
+	@echo "Setting up .venv"
+	@test -x $(PYTHON) || $(BOOTSTRAP_PYTHON) -m venv .venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@$(UV) pip sync --quiet --python $(PYTHON) requirements.lock
+	@touch $@
+
+# MiniStack's own interpreter: Lambda code sees boto3 there and what the layer ships, nothing else. The SAM translator
+# is beside it, for MiniStack's process alone.
+$(MINISTACK)/.ready: requirements.lock .venv/.ready
+	@echo "Setting up MiniStack"
+	@mkdir -p $(MINISTACK)
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(MINISTACK)/env
+	@$(UV) pip install --quiet --python $(MINISTACK)/env/bin/python --constraint requirements.lock ministack boto3
+	@$(UV) pip install --quiet --python $(MINISTACK)/env/bin/python --constraint requirements.lock \
+	  --target $(MINISTACK)/translator aws-sam-translator
+	@touch $@
