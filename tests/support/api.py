@@ -1,0 +1,79 @@
+"""The API over HTTP, as a frontend uses it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from local.stack import Stack
+
+T = TypeVar("T")
+
+TERMINAL = {"succeeded", "failed", "rejected", "canceled", "expired"}
+_addresses = itertools.count(os.getpid() << 8)
+
+
+def new_address() -> str:
+    """An address no test has called from, in the range for benchmarks (RFC 2544)."""
+    number = next(_addresses) % (1 << 17)
+    return f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+
+
+def eventually(read: Callable[[], T | None], *, seconds: float = 30.0, pause_seconds: float = 0.05) -> T:
+    """The first answer that is not None; fails the test when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = read()
+        if answer is not None:
+            return answer
+        time.sleep(pause_seconds)
+    raise AssertionError(f"nothing came within {seconds} seconds")
+
+
+class Api:
+    """One caller. MiniStack's gateway takes the source address from X-Forwarded-For; AWS's does not."""
+
+    def __init__(self, stack: Stack, address: str) -> None:
+        self.stack = stack
+        self.address = address
+        self.http = httpx.Client(base_url=stack.api_url, headers={"x-forwarded-for": address}, timeout=40)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.http.close()
+
+    def submit(self, **body: Any) -> dict[str, Any]:
+        """Posts a job and returns it; fails the test unless it is accepted."""
+        answer = self.http.post("/v1/jobs", json=body)
+        assert answer.status_code == 202, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def read(self, job_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/v1/jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def finished(self, job_id: str, *, seconds: float = 30.0) -> dict[str, Any]:
+        """The job once its status is terminal."""
+
+        def read() -> dict[str, Any] | None:
+            job = self.read(job_id)
+            return job if job["status"] in TERMINAL else None
+
+        return eventually(read, seconds=seconds)
+
+    def run(self, **body: Any) -> dict[str, Any]:
+        """Submits a job and returns it finished."""
+        return self.finished(self.submit(**body)["id"])
