@@ -184,7 +184,20 @@ def _deploy(
     )
     _finish(stack, outputs)
     (folder / "stack.json").write_text(json.dumps(asdict(stack), indent=2) + "\n")
+    (folder / "env").write_text(shell_environment(stack))
     return stack
+
+
+def shell_environment(stack: Stack) -> str:
+    """Lines for a shell to source, after which curl and the AWS CLI find this stack."""
+    variables = {
+        "API": stack.api_url,
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "STATE_MACHINE_ARN": stack.state_machine_arn,
+        "EVENTS_QUEUE_URL": stack.events_queue_url,
+        **CREDENTIALS,
+    }
+    return "".join(f"export {name}='{value}'\n" for name, value in variables.items())
 
 
 def _finish(stack: Stack, outputs: Mapping[str, str]) -> None:

@@ -131,6 +131,8 @@ def test_detailed_has_titled_sections() -> None:
         ("what is recursion", "What is recursion?"),
         ("I need help writing a resignation letter", "Write a resignation letter."),
         ("hey can you pls write a tweet about bees!!!", "Write a tweet about bees."),
+        ("i have to write a python script and im kinda lost", "Write a Python script."),
+        ("i want to learn python", "I want to learn python. Assume"),
         ("cats", "Give a clear, useful overview of cats."),
         ("the app shoud let users recieve notifications", "The app should let users receive notifications."),
         ("can you eat raw potatoes", "Can you eat raw potatoes?"),

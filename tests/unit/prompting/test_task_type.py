@@ -60,6 +60,7 @@ PROMPTS = [
     ("explanation", "can you please explain what this python script does"),
     ("explanation", "what's the difference between a mutex and a semaphore"),
     ("explanation", "how do I make a website for my bakery"),
+    ("explanation", "i want to learn python"),
     ("explanation", "ELI5 quantum entanglement"),
     ("explanation", "hey so um how does a haiku work"),
     ("explanation", "erkläre mir bitte wie eine Wärmepumpe funktioniert"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from io import BytesIO
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image as Picture
 
@@ -13,6 +12,9 @@ from promptmill.prompting.model import Message, TextRequest
 from promptmill.prompting.task_type import TaskType
 from promptmill.providers.catalog import ImagePrice, Model, TextPrice
 from promptmill.providers.interface import ImageRequest
+
+if TYPE_CHECKING:
+    from datetime import date
 
 
 def a_text_price(input_usd: str = "1.10", output_usd: str = "5.50") -> TextPrice:

@@ -77,7 +77,7 @@ def test_pictures_add_up_exactly(first: ImageRequest, second: ImageRequest) -> N
     megapixels = [billed_megapixels(model, request) for request in (first, second)]
     costs = [cost_usd(model, Usage(images=1, megapixels=each)) for each in megapixels]
     assert cost_usd(model, Usage(images=2, megapixels=sum(megapixels, Decimal(0)))) == sum(costs)
-    scaled = [Fraction(r.width * r.height * r.n, 10**6) * max(Fraction(r.steps, 4), 1) for r in (first, second)]
+    scaled = [Fraction(r.width * r.height * r.n * max(r.steps, 4), 4 * 10**6) for r in (first, second)]
     assert [Fraction(cost) for cost in costs] == [each * Fraction("0.0027") for each in scaled]
 
 

@@ -65,7 +65,7 @@ END = chunk(b"IEND")
 )
 def test_a_png_of_another_structure_is_refused(chunks: tuple[bytes, ...]) -> None:
     assert read_format(SIGNATURE + HEADER + PIXELS + END)
-    with pytest.raises(ValueError, match="PNG|size"):
+    with pytest.raises(ValueError, match=r"PNG|size"):
         read_format(SIGNATURE + b"".join(chunks))
 
 

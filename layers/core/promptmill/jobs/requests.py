@@ -57,7 +57,7 @@ class EnhanceJob(_JobBody):
     length: Length | None = None
     language: Annotated[
         str | None,
-        Field(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", description="A BCP 47 tag, such as pt-BR."),
+        Field(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$", description="A BCP 47 tag, such as pt-BR."),
     ] = None
     model: Annotated[Alias | None, Field(description="A catalog alias; see GET /v1/models.")] = None
 

@@ -125,6 +125,13 @@ def _angle(task: TaskType, brief: Brief) -> Angle:
 def _phrased_as_request(brief: Brief, task: TaskType, prompt: str) -> Brief:
     """Turn a wish or a bare noun into a request: "I need a landing page" into "Build a landing page"."""
     goal = re.sub(r"^How to ", "Explain how to ", brief.goal)
+    goal = re.sub(
+        r"(?i),? (?:and|but) I'm (?:kinda |kind of |totally |a bit |so |really )?(?:lost|stuck)(?=\.)", "", goal
+    )
+    duty = r"(?i)^(?:i|we)(?: have to| need to| want to| must|'m trying to| am trying to|'d like to| would like to) "
+    goal = re.sub(
+        rf"{duty}(write|make|create|build|design|draft|plan|fix) ", lambda match: f"{match[1].capitalize()} ", goal
+    )
     verb = _VERBS.get(task)
     if verb and not re.search(
         r"(?i)\b(?:write|make|create|build|design|draft|generate|fix|explain)\b", goal.split(".")[0]

@@ -118,7 +118,8 @@ OPENINGS: Mapping[str, Mapping[float, str]] = {
         "quest-ce que, comment fonctionne, comment marche, explica, explícame, qué es, por qué, cómo funciona, "
         "what was, how was, what were, why cant, why cant i, difference between, explain why, explain how, "
         "explain what",
-        8: "how to, how do i, how can i, how would i, how should i, wie kann ich, comment faire, cómo puedo",
+        8: "i want to learn, i need to learn, learn, i want to know, i need to understand, how to, how do i, "
+        "how can i, how would i, how should i, wie kann ich, comment faire, cómo puedo",
         6: "tell me about, what makes, who was, who is, when did, where does, tell me how, tell me why, compare, "
         "i want to understand, i dont understand, teach, who were, show me how, can someone explain, understand",
     },

@@ -103,7 +103,7 @@ def call_failures() -> tuple[type[Exception], ...]:
 
 @cache
 def stream_failures() -> tuple[type[Exception], ...]:
-    """What reading a stream can raise: urllib3's errors arrive untranslated, an event of another shape as any of these."""
+    """What reading a stream can raise: urllib3's errors arrive untranslated, odd events as any of these."""
     import http.client
 
     from botocore.eventstream import ParserError
