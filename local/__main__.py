@@ -21,7 +21,8 @@ def main() -> int:
         match arguments.command:
             case "up":
                 stack = up(FOLDER, fresh=arguments.fresh)
-                print(f"The API is at {stack.api_url}\nEverything else is in {FOLDER.relative_to(Path.cwd())}/stack.json")
+                print(f"The API is at {stack.api_url}")
+                print(f"Everything else is in {FOLDER.relative_to(Path.cwd())}/stack.json")
             case "down":
                 print("Stopped." if down(FOLDER) else "Nothing was running.")
             case "demo":

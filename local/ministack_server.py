@@ -17,8 +17,8 @@ from typing import Any
 
 sys.path.append(sys.argv.pop(1))
 
-from ministack.app import main  # noqa: E402
-from ministack.services import lambda_svc  # noqa: E402
+from ministack.app import main
+from ministack.services import lambda_svc
 
 _LAST_TRACEBACK_LINE = re.compile(r"^(?:[\w.]+\.)?([A-Za-z_]\w*)(?::|$)")
 _run = lambda_svc._execute_function  # noqa: SLF001

@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
@@ -120,9 +122,7 @@ def is_alive(pid: int) -> bool:
     return "local.supervisor" in result.stdout
 
 
-def _supervise(
-    folder: Path, *, port: int, stdin: int, stderr: Path, options: list[str]
-) -> subprocess.Popen[str]:
+def _supervise(folder: Path, *, port: int, stdin: int, stderr: Path, options: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "local.supervisor", str(folder), "--port", str(port), *options],
         cwd=ROOT,
@@ -137,14 +137,14 @@ def _supervise(
 def _read_urls(supervisor: subprocess.Popen[str], log: Path) -> dict[str, str]:
     line = supervisor.stdout.readline() if supervisor.stdout else ""
     if not line:
-        raise StackError(f"the local stack did not start: {log.read_text().strip().splitlines()[-1:]}; see {log.parent}")
+        raise StackError(
+            f"the local stack did not start: {log.read_text().strip().splitlines()[-1:]}; see {log.parent}"
+        )
     urls: dict[str, str] = json.loads(line)
     return urls
 
 
-def _deploy(
-    folder: Path, endpoint_url: str, providers_url: str, pid: int, parameters: Mapping[str, str]
-) -> Stack:
+def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, parameters: Mapping[str, str]) -> Stack:
     """Builds and deploys the template, grants what only MiniStack asks for, and writes ``stack.json``."""
     real_images = bool(os.environ.get("TOGETHER_API_KEY"))
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -158,12 +158,34 @@ def _deploy(
     }
     overrides = [f"{name}={value}" for name, value in values.items()]
     build = folder / "build"
-    _sam(folder, "build", "--build-dir", str(build), "--cached", "--cache-dir", str(folder / "cache"),
-         "--parameter-overrides", *overrides)
-    _sam(folder, "deploy", "--template-file", str(build / "template.yaml"), "--stack-name", STACK_NAME,
-         "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar",
-         "--no-fail-on-empty-changeset", "--parameter-overrides", *overrides,
-         endpoint_url=endpoint_url)
+    _sam(
+        folder,
+        "build",
+        "--build-dir",
+        str(build),
+        "--cached",
+        "--cache-dir",
+        str(folder / "cache"),
+        "--parameter-overrides",
+        *overrides,
+    )
+    _sam(
+        folder,
+        "deploy",
+        "--template-file",
+        str(build / "template.yaml"),
+        "--stack-name",
+        STACK_NAME,
+        "--resolve-s3",
+        "--capabilities",
+        "CAPABILITY_IAM",
+        "--no-confirm-changeset",
+        "--no-progressbar",
+        "--no-fail-on-empty-changeset",
+        "--parameter-overrides",
+        *overrides,
+        endpoint_url=endpoint_url,
+    )
     outputs = _outputs(endpoint_url)
     stack = Stack(
         api_url=f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/local",
@@ -212,16 +234,18 @@ def _finish(stack: Stack, outputs: Mapping[str, str]) -> None:
     stack.client("iam").put_role_policy(
         RoleName=outputs["InvokeBedrockRoleName"],
         PolicyName="ministack-converse",
-        PolicyDocument=json.dumps({
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Action": "bedrock:ConverseStream",
-                    "Resource": "arn:aws:bedrock:*::foundation-model/*",
-                }
-            ],
-        }),
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": "bedrock:ConverseStream",
+                        "Resource": "arn:aws:bedrock:*::foundation-model/*",
+                    }
+                ],
+            }
+        ),
     )
     # The key is set after a deployment here as on AWS; the stand-in takes any.
     stack.client("secretsmanager").put_secret_value(
@@ -235,7 +259,10 @@ def _finish(stack: Stack, outputs: Mapping[str, str]) -> None:
 
 def _outputs(endpoint_url: str) -> dict[str, str]:
     client = boto3.client(
-        "cloudformation", endpoint_url=endpoint_url, region_name=REGION, aws_access_key_id="test",
+        "cloudformation",
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="test",
         aws_secret_access_key="test",
     )
     stack = client.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
@@ -253,7 +280,12 @@ def _sam(folder: Path, command: str, *arguments: str, endpoint_url: str | None =
     with log.open("w") as output:
         result = subprocess.run(
             [Path(sys.executable).parent / "sam", command, *arguments],
-            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
     if result.returncode:
         tail = "\n".join(log.read_text().strip().splitlines()[-15:])

@@ -1,8 +1,8 @@
 """Runs the stand-in providers and MiniStack as one unit: ``python -m local.supervisor FOLDER``.
 
-Prints one JSON line, ``{"endpoint_url", "providers_url"}``, once both answer, and ends both on SIGTERM, SIGINT, the death
-of either, or, with ``--until-eof``, the end of its standard input. Its children watch a pipe from it, so that they end
-with it however it ends: no target leaves a process behind.
+Prints one JSON line, ``{"endpoint_url", "providers_url"}``, once both answer, and ends both on SIGTERM, SIGINT, the
+death of either, or, with ``--until-eof``, the end of its standard input. Its children watch a pipe from it, so that
+they end with it however it ends: no target leaves a process behind.
 """
 
 from __future__ import annotations
@@ -114,7 +114,11 @@ def start_ministack(folder: Path, port: int, providers_url: str, wait_scale: str
         "PYTHONUNBUFFERED": "1",
     }
     return subprocess.Popen(
-        [MINISTACK_ENV / "env" / "bin" / "python", ROOT / "local" / "ministack_server.py", MINISTACK_ENV / "translator"],
+        [
+            MINISTACK_ENV / "env" / "bin" / "python",
+            ROOT / "local" / "ministack_server.py",
+            MINISTACK_ENV / "translator",
+        ],
         cwd=folder,
         env=environment,
         stdin=subprocess.PIPE,

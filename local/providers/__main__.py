@@ -15,8 +15,8 @@ from pathlib import Path
 def main() -> None:
     arguments = _arguments()
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "layers" / "core"))
-    from local.providers.routes import Routes, Settings  # noqa: PLC0415 - they import promptmill, found only now
-    from local.providers.server import StandInServer  # noqa: PLC0415
+    from local.providers.routes import Routes, Settings
+    from local.providers.server import StandInServer
 
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

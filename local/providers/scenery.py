@@ -157,7 +157,7 @@ def _haze(palette: Palette, depth: float) -> tuple[Color, Color]:
     return color, blend(blend(color, palette.sky[2], 0.45 * (1 - depth)), palette.near, 0.3 * depth)
 
 
-def _waves(  # noqa: PLR0913 - a curve has this many numbers
+def _waves(
     width: int, level: float, swing: float, chance: random.Random, *, roughness: float = 0.25, rate: float = 1.0
 ) -> Line:
     """Draw a soft line across the picture: three sines, the slowest with about `rate` periods."""

@@ -34,7 +34,7 @@ def timestamp(at_ms: int) -> str:
 
 def epoch_ms(at: str) -> int:
     """Milliseconds since the epoch of an RFC 3339 timestamp."""
-    return round(datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp() * 1000)
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def new_id(prefix: str, at_ms: int) -> str:
@@ -43,8 +43,10 @@ def new_id(prefix: str, at_ms: int) -> str:
 
 
 def derived_id(prefix: str, source_id: str, label: str) -> str:
-    """The id that belongs to ``source_id`` under ``label``: the same for the same arguments, so that work done twice
-    names its product once. It carries the source's time."""
+    """The id that belongs to ``source_id`` under ``label``.
+
+    The same for the same arguments, so that work done twice names its product once. It carries the source's time.
+    """
     ulid = source_id.rpartition("_")[2]
     digest = hashlib.sha256(f"{source_id}/{label}".encode()).digest()
     random_bits = int.from_bytes(digest[: _RANDOM_BITS // 8], "big")

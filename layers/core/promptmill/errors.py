@@ -41,7 +41,7 @@ from typing import ClassVar
 
 
 class PromptmillError(Exception):
-    """The root. ``detail`` is written for the caller: never provider text, never a secret, never the caller's prompt."""
+    """The root. ``detail`` is written for the caller: never provider text, a secret, or the caller's prompt."""
 
     code: ClassVar[str] = "promptmill_error"
     retryable: ClassVar[bool] = False

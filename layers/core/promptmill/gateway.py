@@ -6,7 +6,6 @@ cold start about 60 ms more (docs/decisions/0004).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,22 @@ from typing import TYPE_CHECKING, Any
 from promptmill.errors import BrokenContractError, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from botocore.session import Session
 
 STORE_TIMEOUT_SECONDS = 5
 
 # A bug or a missing permission: trying again will not mend it.
-_NOT_WORTH_RETRYING = frozenset({
-    "AccessDeniedException", "AccessDenied", "ValidationException", "ResourceNotFoundException", "NoSuchBucket",
-})
+_NOT_WORTH_RETRYING = frozenset(
+    {
+        "AccessDeniedException",
+        "AccessDenied",
+        "ValidationException",
+        "ResourceNotFoundException",
+        "NoSuchBucket",
+    }
+)
 
 
 @cache

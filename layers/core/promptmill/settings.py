@@ -1,13 +1,16 @@
-"""The only module that reads the environment: one frozen dataclass, made on first use, that names all that is missing."""
+"""The only module that reads the environment: one frozen dataclass, made on first use, that names what is missing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from typing import TYPE_CHECKING
 
 from promptmill.errors import BrokenContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)

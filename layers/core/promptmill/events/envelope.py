@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import derived_id
-from promptmill.jobs.model import Job
+
+if TYPE_CHECKING:
+    from promptmill.jobs.model import Job
 
 VERSION = "1"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -14,6 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from promptmill.errors import BodyTooLarge, InvalidInput, MalformedBody, UnsupportedMediaType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver
     from pydantic_core import ErrorDetails
 

@@ -38,9 +38,9 @@ _HEADERS: dict[int, dict[str, Any]] = {
 
 def responses(model: str, *statuses: int) -> dict[int, Any]:
     """The responses of a route: 2xx carry ``model`` (202 always a job), the others a problem. 500 is added to all."""
-    return {int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status)) for status in statuses} | {
-        500: _problem("A fault of ours.", 500)
-    }
+    return {
+        int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status)) for status in statuses
+    } | {500: _problem("A fault of ours.", 500)}
 
 
 def _response(model: str, status: int) -> dict[str, Any]:

@@ -50,7 +50,10 @@ def _drop_generated_answers(operation: dict[str, Any]) -> None:
     """Powertools documents a 200 and its own validation error for every route; ours says what really comes back."""
     for status in list(operation["responses"]):
         described = json.dumps(operation["responses"][status])
-        if "HTTPValidationError" in described or operation["responses"][status].get("description") == "Successful Response":
+        if (
+            "HTTPValidationError" in described
+            or operation["responses"][status].get("description") == "Successful Response"
+        ):
             del operation["responses"][status]
 
 

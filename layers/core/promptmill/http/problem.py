@@ -63,7 +63,9 @@ def status_of(error: PromptmillError) -> HTTPStatus:
     return _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def problem_of(error: PromptmillError, *, instance: str, request_id: str) -> tuple[HTTPStatus, dict[str, Any], dict[str, str]]:
+def problem_of(
+    error: PromptmillError, *, instance: str, request_id: str
+) -> tuple[HTTPStatus, dict[str, Any], dict[str, str]]:
     """Status, document and extra headers of an error. A fault of ours says no more than that it is one."""
     status = status_of(error)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from promptmill.limits.gcra import RatePolicy, Standing
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from promptmill.limits.gcra import RatePolicy, Standing
 
 
 def rate_headers(now: Standing, policy: RatePolicy, *, taken: int = 0) -> dict[str, str]:

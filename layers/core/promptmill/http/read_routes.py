@@ -32,7 +32,8 @@ def read_api(jobs: JobStore | None = None, artifacts: ArtifactStore | None = Non
     @app.get(
         "/v1/jobs/<job_id>",
         summary="Read a job",
-        description="The job in its current state. Links in an image result end after 15 minutes; read again for new ones.",
+        description="The job in its current state. Links in an image result end after 15 minutes; "
+        "read again for new ones.",
         tags=["Jobs"],
         operation_id="readJob",
         responses=responses("job", HTTPStatus.OK, 404, 503),
@@ -49,26 +50,42 @@ def read_api(jobs: JobStore | None = None, artifacts: ArtifactStore | None = Non
         document = public_job(
             job,
             base_url=base_url(event),
-            link=lambda key: (artifacts or _default_artifacts()).link(key),
+            link=lambda key: (artifacts or _default_artifacts()).link(key),  # noqa: PLW0108 - no store without a link
             link_expires_at=timestamp(now_ms() + LINK_SECONDS * 1000),
         )
         headers = {} if job.status.is_terminal else {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return json_response(HTTPStatus.OK, document, {"Cache-Control": "private, no-store", **headers})
 
-    @app.get("/v1/health", summary="Is the API up", tags=["Service"], operation_id="health",
-             responses=responses("health", HTTPStatus.OK))
+    @app.get(
+        "/v1/health",
+        summary="Is the API up",
+        tags=["Service"],
+        operation_id="health",
+        responses=responses("health", HTTPStatus.OK),
+    )
     def health() -> Response[Any]:
         return json_response(HTTPStatus.OK, {"status": "ok", "stage": settings().stage})
 
-    @app.get("/v1/models", summary="The model catalog", description="Aliases, kinds, prices and limits.",
-             tags=["Service"], operation_id="listModels", responses=responses("models", HTTPStatus.OK))
+    @app.get(
+        "/v1/models",
+        summary="The model catalog",
+        description="Aliases, kinds, prices and limits.",
+        tags=["Service"],
+        operation_id="listModels",
+        responses=responses("models", HTTPStatus.OK),
+    )
     def list_models() -> Response[Any]:
         from promptmill.providers.catalog import public_catalog
 
         return json_response(HTTPStatus.OK, public_catalog(), {"Cache-Control": "public, max-age=300"})
 
-    @app.get("/v1/openapi.json", summary="This document", tags=["Service"], operation_id="openApi",
-             responses=responses("openapi", HTTPStatus.OK))
+    @app.get(
+        "/v1/openapi.json",
+        summary="This document",
+        tags=["Service"],
+        operation_id="openApi",
+        responses=responses("openapi", HTTPStatus.OK),
+    )
     def openapi() -> Response[Any]:
         text = Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
         return Response(HTTPStatus.OK.value, "application/json", text, {"Cache-Control": "public, max-age=300"})

@@ -16,11 +16,26 @@ from promptmill.http import problem
 from promptmill.settings import settings
 
 EXPOSED_HEADERS = [
-    "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "x-request-id", "ETag", "Idempotency-Replayed",
+    "Location",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "x-request-id",
+    "ETag",
+    "Idempotency-Replayed",
     "Preference-Applied",
 ]
-ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "traceparent"]
+ALLOWED_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+    "Prefer",
+    "traceparent",
+]
 ALLOWED_METHODS = "GET,POST,OPTIONS"
+
 
 @cache
 def logger() -> Logger:
@@ -34,8 +49,11 @@ def make_resolver() -> APIGatewayRestResolver:
     cors = None
     if origins:
         cors = CORSConfig(
-            allow_origin=origins[0], extra_origins=origins[1:], allow_headers=ALLOWED_HEADERS,
-            expose_headers=EXPOSED_HEADERS, max_age=600,
+            allow_origin=origins[0],
+            extra_origins=origins[1:],
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+            max_age=600,
         )
     app = APIGatewayRestResolver(cors=cors, serializer=_compact_json)
     app.exception_handler(PromptmillError)(lambda error: _answer_error(app, error))
@@ -81,7 +99,11 @@ def base_url(event: dict[str, Any]) -> str:
 
 
 def json_response(
-    status: HTTPStatus, body: dict[str, Any], headers: dict[str, str] | None = None, *, content_type: str = "application/json"
+    status: HTTPStatus,
+    body: dict[str, Any],
+    headers: dict[str, str] | None = None,
+    *,
+    content_type: str = "application/json",
 ) -> Response[str]:
     many: dict[str, str | list[str]] = dict(headers or {})
     return Response(status.value, content_type, _compact_json(body), many)
@@ -89,9 +111,7 @@ def json_response(
 
 def _answer_error(app: APIGatewayRestResolver, error: PromptmillError) -> Response[str]:
     event = app.current_event
-    status, document, headers = problem.problem_of(
-        error, instance=event.path, request_id=request_id(event.raw_event)
-    )
+    status, document, headers = problem.problem_of(error, instance=event.path, request_id=request_id(event.raw_event))
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_fault(app, error)
     return _answer_problem(status, document, {**headers, **app.context.get("rate_headers", {})})
@@ -127,7 +147,9 @@ def _answer_not_found(app: APIGatewayRestResolver) -> Response[str]:
     return _answer_problem(HTTPStatus.NOT_FOUND, document)
 
 
-def _answer_problem(status: HTTPStatus, document: dict[str, Any], headers: dict[str, str] | None = None) -> Response[str]:
+def _answer_problem(
+    status: HTTPStatus, document: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response[str]:
     return json_response(status, document, headers, content_type=problem.CONTENT_TYPE)
 
 

@@ -104,7 +104,9 @@ class Job(_Answer):
     created_at: str = Timestamp
     started_at: str | None = Timestamp
     finished_at: str | None = Timestamp
-    expires_at: str = Field(description="When the job and its artifacts are deleted.", json_schema_extra={"format": "date-time"})
+    expires_at: str = Field(
+        description="When the job and its artifacts are deleted.", json_schema_extra={"format": "date-time"}
+    )
     deadline_at: str = Timestamp
     input: dict[str, Any]
     progress: Progress

@@ -109,9 +109,7 @@ def generated_prompt(job: Job) -> dict[str, Any]:
     }
 
 
-def _submit(
-    app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | ImageJob
-) -> tuple[Job, dict[str, str]]:
+def _submit(app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | ImageJob) -> tuple[Job, dict[str, str]]:
     """The accepted job and the rate headers of its answer; of a 429 too."""
     event = _event(app)
     caller = _caller(event)
@@ -146,9 +144,7 @@ def _event(app: APIGatewayRestResolver) -> dict[str, Any]:
     return dict(app.current_event.raw_event)
 
 
-def _failed(
-    app: APIGatewayRestResolver, job: Job, policy: RatePolicy, headers: dict[str, str]
-) -> Response[str]:
+def _failed(app: APIGatewayRestResolver, job: Job, policy: RatePolicy, headers: dict[str, str]) -> Response[str]:
     """A job that did not succeed, as the problem its waiting caller gets."""
     code = (job.error or {}).get("code", "internal_error")
     status = HTTPStatus.BAD_GATEWAY

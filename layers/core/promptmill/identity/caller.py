@@ -19,9 +19,10 @@ class Caller:
 
 
 def caller_of(event: dict[str, Any], *, salt: str) -> Caller:
-    """The caller of an API Gateway request. The address is keyed-hashed: it is not kept, and not guessable from the hash.
+    """The caller of an API Gateway request.
 
-    It is the one API Gateway saw, never a header: a header is whatever the caller writes.
+    The address is the one API Gateway saw, never a header: a header is whatever the caller writes. It is keyed-hashed:
+    not kept, and not guessable from the hash.
     """
     address = str(event["requestContext"]["identity"]["sourceIp"])
     digest = hmac.new(salt.encode(), address.encode(), hashlib.sha256).hexdigest()[:_HASH_LENGTH]

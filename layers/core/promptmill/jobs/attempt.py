@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptmill.artifacts.store import artifact_key
 from promptmill.clock import derived_id, now_ms, timestamp
-from promptmill.errors import JobSettled, ProviderAnswerBroken, PromptmillError
+from promptmill.errors import JobSettled, PromptmillError, ProviderAnswerBroken
 from promptmill.jobs.ledger import Call, CallStatus, next_number, total_cost
 from promptmill.jobs.model import JobStatus
 from promptmill.prompting.assemble import request_from_state

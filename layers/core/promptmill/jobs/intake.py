@@ -46,8 +46,8 @@ class Intake:
         """Stores the job and starts its execution; returns it with the caller's standing before it.
 
         Raises ``RateLimited`` when the caller is plainly over the limit, nothing being stored then; the execution's own
-        check is the one that decides. Raises ``WorkflowUnavailable`` when the execution cannot be started, the job being
-        settled as failed then; ``StoreUnavailable`` when nothing could be stored.
+        check is the one that decides. Raises ``WorkflowUnavailable`` when the execution cannot be started, the job
+        being settled as failed then; ``StoreUnavailable`` when nothing could be stored.
         """
         now = standing(self.rates.peek(caller.owner, self.policy), at_ms, self.policy)
         if now.is_over:

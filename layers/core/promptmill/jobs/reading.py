@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import timestamp
 from promptmill.errors import describe_code
 from promptmill.jobs.model import Job, JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The states of the workflow's happy path, in order; a provider step stands for the others in its place.
 STEPS = ("CheckRate", "AssemblePrompt", "InvokeProvider", "PersistResult", "PublishOutcome")

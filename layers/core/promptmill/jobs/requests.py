@@ -23,7 +23,9 @@ EnhancePrompt = Annotated[
 ImagePrompt = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000), AfterValidator(_readable)
 ]
-Style = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_readable)]
+Style = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_readable)
+]
 NegativePrompt = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_readable)
 ]
@@ -57,7 +59,11 @@ class EnhanceJob(_JobBody):
     length: Length | None = None
     language: Annotated[
         str | None,
-        Field(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$", description="A BCP 47 tag, such as pt-BR."),
+        Field(
+            max_length=35,
+            pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$",
+            description="A BCP 47 tag, such as pt-BR.",
+        ),
     ] = None
     model: Annotated[Alias | None, Field(description="A catalog alias; see GET /v1/models.")] = None
 

@@ -1,4 +1,4 @@
-"""Jobs in DynamoDB. Key ``JOB#<id>``: the job (``JOB``), its provider request (``REQUEST``), its ledger (``CALL#nnnn``).
+"""Jobs in DynamoDB. Key ``JOB#<id>``: the job (``JOB``), its provider request (``REQUEST``), its calls (``CALL#nnnn``).
 
 What is nested is one JSON string per attribute, so that numbers keep their form and the workflow can write them too.
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
@@ -69,7 +69,9 @@ class JobStore:
                 item = self._client.update_item(
                     TableName=self._table,
                     Key=_key(job_id, "JOB"),
-                    UpdateExpression="SET #status = :running, started_at = if_not_exists(started_at, :at), step = :step",
+                    UpdateExpression=(
+                        "SET #status = :running, started_at = if_not_exists(started_at, :at), step = :step"
+                    ),
                     ConditionExpression="#status IN (:queued, :running)",
                     ExpressionAttributeNames={"#status": "status"},
                     ExpressionAttributeValues={**_ACTIVE, ":at": {"S": at}, ":step": {"S": step}},
@@ -116,25 +118,27 @@ class JobStore:
         Raises ``JobSettled`` when it no longer is, so that nothing is paid for a job that is over.
         """
         with store_errors():
-            self._transact([
-                {
-                    "Update": {
-                        "TableName": self._table,
-                        "Key": _key(job.id, "JOB"),
-                        "UpdateExpression": "SET step = :step",
-                        "ConditionExpression": "#status = :running",
-                        "ExpressionAttributeNames": {"#status": "status"},
-                        "ExpressionAttributeValues": {":running": _ACTIVE[":running"], ":step": {"S": call.step}},
-                    }
-                },
-                {
-                    "Put": {
-                        "TableName": self._table,
-                        "Item": _call_item(job, call),
-                        "ConditionExpression": "attribute_not_exists(pk)",
-                    }
-                },
-            ])
+            self._transact(
+                [
+                    {
+                        "Update": {
+                            "TableName": self._table,
+                            "Key": _key(job.id, "JOB"),
+                            "UpdateExpression": "SET step = :step",
+                            "ConditionExpression": "#status = :running",
+                            "ExpressionAttributeNames": {"#status": "status"},
+                            "ExpressionAttributeValues": {":running": _ACTIVE[":running"], ":step": {"S": call.step}},
+                        }
+                    },
+                    {
+                        "Put": {
+                            "TableName": self._table,
+                            "Item": _call_item(job, call),
+                            "ConditionExpression": "attribute_not_exists(pk)",
+                        }
+                    },
+                ]
+            )
 
     def finish_call(
         self,

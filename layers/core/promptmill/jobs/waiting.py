@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from promptmill.clock import monotonic_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from promptmill.jobs.model import Job
 
 FIRST_PAUSE_MS = 200

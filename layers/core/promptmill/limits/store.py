@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptmill.gateway import aws_client, store_errors
-from promptmill.limits.gcra import RatePolicy
 from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from promptmill.limits.gcra import RatePolicy
 
 
 class RateStore:

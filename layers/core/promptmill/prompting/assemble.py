@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def assemble_request(job: Job) -> ProviderRequest:
-    """The provider request of a job: the same job gives the same request. Raises ``JobStateBroken`` for another kind."""
+    """The provider request of a job: the same job gives the same one. Raises ``JobStateBroken`` for another kind."""
     match job.kind:
         case "enhance":
             from promptmill.prompting.meta_prompt import assemble_enhancement

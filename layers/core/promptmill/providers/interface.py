@@ -5,18 +5,21 @@ A provider makes exactly one attempt. Retrying is the workflow's work, the ledge
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from promptmill.prompting.model import TextRequest
-from promptmill.providers.catalog import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptmill.providers.catalog import Model
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """``width`` and ``height`` in pixels, ``n`` images, ``seed`` fixed per job so that a repeated call draws the same."""
+    """``width`` and ``height`` in pixels, ``n`` images, ``seed`` fixed per job so that a second call draws the same."""
 
     prompt: str
     width: int
