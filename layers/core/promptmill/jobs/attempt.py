@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from promptmill.providers.catalog import Model
     from promptmill.providers.interface import Answer, ImageRequest, Provider, ProviderRequest
 
+_MAY_BE_BILLED = frozenset({"provider_timeout", "provider_stream_broken", "provider_answer_broken"})
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -94,9 +95,9 @@ def run_attempt(
 def _failed(call: Call, model: Model, error: PromptmillError, *, at: str) -> Call:
     """The row of a call that failed. What a timeout or a cut answer cost is unknown, so its upper bound stands."""
     billed = billed_usage(error)
-    if billed is not None:
-        cost, estimated = cost_usd(model, billed), billed.estimated
-    elif error.code in {"provider_timeout", "provider_stream_broken", "provider_answer_broken"}:
+    if billed is not None and not billed.estimated:
+        cost, estimated = cost_usd(model, billed), False
+    elif billed is not None or error.code in _MAY_BE_BILLED:
         cost, estimated = call.upper_bound_usd, call.upper_bound_usd > 0
     else:
         cost, estimated = Decimal(0), False

@@ -1,0 +1,95 @@
+"""Builds and deploys the template with the SAM CLI: the commands of an account, against the local stack."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[1]
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+# SAM asks every five seconds how a deployment goes, unless told otherwise.
+POLL_SECONDS = "0.2"
+
+
+class StackError(Exception):
+    """The local stack could not be brought up or down; the message says what to look at."""
+
+
+def build(folder: Path, parameters: Mapping[str, str]) -> Path:
+    """Builds the template into ``folder`` and returns the built one.
+
+    All stacks of a checkout share one build, one at a time, and get a copy: SAM keeps downloaded dependencies below its
+    working directory and drops those it does not know from its own last build.
+    """
+    shared = ROOT / ".local" / "sam"
+    shared.mkdir(parents=True, exist_ok=True)
+    with locked(shared / "lock"):
+        _run(
+            folder / "sam-build.log",
+            *("build", "--template-file", str(ROOT / "template.yaml"), "--build-dir", str(shared / "build")),
+            *("--cached", "--cache-dir", str(shared / "cache"), "--parameter-overrides", *_overrides(parameters)),
+            cwd=shared,
+        )
+        shutil.rmtree(folder / "build", ignore_errors=True)
+        shutil.copytree(shared / "build", folder / "build")
+    return folder / "build" / "template.yaml"
+
+
+def deploy(folder: Path, template: Path, stack_name: str, parameters: Mapping[str, str], *, endpoint_url: str) -> None:
+    """Deploys a built template to the stack at ``endpoint_url``; one that has not changed is fine."""
+    _run(
+        folder / "sam-deploy.log",
+        *("deploy", "--template-file", str(template), "--stack-name", stack_name, "--resolve-s3"),
+        *("--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"),
+        *("--no-fail-on-empty-changeset", "--parameter-overrides", *_overrides(parameters)),
+        cwd=folder,
+        variables={"AWS_ENDPOINT_URL": endpoint_url},
+    )
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Holds the file's lock, which ends with this process. Raises ``BlockingIOError`` when another process has it."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+def _overrides(parameters: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in parameters.items()]
+
+
+def _run(log: Path, command: str, *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> None:
+    """Runs SAM; what it says goes to ``log`` and, when it fails, into the error. It never outlives this process."""
+    # An environment of its own making: nothing of the host's AWS set-up may reach the local stack.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
+    environment |= CREDENTIALS | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": POLL_SECONDS} | dict(variables or {})
+    # `sam build` wants the template's runtime on the path, which is this interpreter.
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    environment["PYTHONPATH"] = str(ROOT)
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "local.tether", "samcli", command, *arguments],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        code = process.wait()
+    if code:
+        tail = "\n".join(log.read_text(errors="replace").strip().splitlines()[-15:])
+        raise StackError(f"sam {command} failed; see {log}\n{tail}")
