@@ -8,7 +8,8 @@ PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 UV_VERSION = $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
 MINISTACK := .local/ministack
-RENDERED := .local/check/template.json
+CHECKOV := .local/checkov
+CHECKOV_VERSION := 3.3.30
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
@@ -22,6 +23,10 @@ demo: setup ## Run the product end to end on this machine and show what happens
 .PHONY: test
 test: setup ## Run all tests
 	@$(PYTHON) -m pytest
+
+.PHONY: check
+check: .venv/.ready $(CHECKOV)/.ready-$(CHECKOV_VERSION) ## Formatting, lint, types, import lines, template, security, documents
+	@$(PYTHON) -m local.code_checks
 
 .PHONY: up
 up: setup ## Start the local stack and leave it running; FRESH=1 starts empty
@@ -41,8 +46,10 @@ bench: setup ## Measure latency, cold starts, calls and cost; writes benchmarks/
 
 .PHONY: format
 format: setup ## Format the code and write the generated documents
-	@$(PYTHON) -m ruff format .
 	@$(PYTHON) -m ruff check --fix-only --quiet .
+	@$(PYTHON) -m ruff format --quiet .
+	@PYTHONPATH=layers/core $(PYTHON) -m promptmill.http.openapi > docs/openapi.json
+	@cp docs/openapi.json layers/core/promptmill/http/openapi.json
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies of pyproject.toml again
@@ -71,4 +78,12 @@ $(MINISTACK)/.ready: requirements.lock .venv/.ready
 	@$(UV) pip install --quiet --python $(MINISTACK)/env/bin/python --constraint requirements.lock ministack boto3
 	@$(UV) pip install --quiet --python $(MINISTACK)/env/bin/python --constraint requirements.lock \
 	  --target $(MINISTACK)/translator aws-sam-translator
+	@touch $@
+
+# Checkov's dependencies do not resolve with the project's, so it has an environment of its own.
+$(CHECKOV)/.ready-$(CHECKOV_VERSION): .venv/.ready
+	@echo "Setting up checkov"
+	@mkdir -p $(CHECKOV)
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(CHECKOV)/env
+	@$(UV) pip install --quiet --python $(CHECKOV)/env/bin/python "checkov==$(CHECKOV_VERSION)"
 	@touch $@

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from local.stack import ROOT, StackError, down, up
 
@@ -16,22 +15,24 @@ def main() -> int:
     parser.add_argument("command", choices=["up", "down", "demo"])
     parser.add_argument("--fresh", action="store_true", help="with up: start empty")
     arguments = parser.parse_args()
-    folder = FOLDER / "stack"
     try:
         match arguments.command:
             case "up":
                 stack = up(FOLDER, fresh=arguments.fresh)
                 print(f"The API is at {stack.api_url}")
-                print(f"Everything else is in {FOLDER.relative_to(Path.cwd())}/stack.json")
+                print(f"Everything else is in {FOLDER.relative_to(ROOT)}/stack.json")
             case "down":
                 print("Stopped." if down(FOLDER) else "Nothing was running.")
             case "demo":
                 from local.demo import run_demo
 
-                return run_demo(folder)
+                return run_demo(FOLDER / "demo")
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
     return 0
 
 

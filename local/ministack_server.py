@@ -1,15 +1,21 @@
-"""Runs MiniStack, with one difference from AWS mended. Started with MiniStack's own interpreter, not the project's.
+"""Runs MiniStack, with four differences from AWS mended. Started with MiniStack's own interpreter, not the project's.
 
-MiniStack's Python workers report every handler exception to Step Functions as ``Runtime.HandlerError``. AWS reports the
-exception's class name, which is what Retry and Catch match. The class is in the traceback MiniStack logs, so it is
-put back from there.
+MiniStack ends a Python worker whose handler raised, and reports every exception to Step Functions as
+``Runtime.HandlerError``. AWS keeps the environment and reports the exception's class name, which is what Retry and
+Catch match. So a worker answers with the failure as its result, and it is made an error again here.
+
+MiniStack's Step Functions takes an event the bus refused for published. In AWS the state fails with
+``EventBridge.FailedEntry``: https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html
+
+MiniStack's own LOG_LEVEL reaches the Lambda workers, where Powertools' logger would take it for theirs and stay silent.
+And MiniStack holds back the answer of a function that logs nothing for 50 ms, in case a line still comes.
 
 ``sys.argv[1]`` is a folder with the SAM translator, which MiniStack needs to expand the template. It is appended to
 this process's path only: Lambda workers must not see it, so that a dependency missing from the layer fails here too.
 """
 
+import json
 import os
-import re
 import signal
 import sys
 import threading
@@ -18,37 +24,54 @@ from typing import Any
 sys.path.append(sys.argv.pop(1))
 
 from ministack.app import main
-from ministack.services import lambda_svc
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc, stepfunctions
 
-_LAST_TRACEBACK_LINE = re.compile(r"^(?:[\w.]+\.)?([A-Za-z_]\w*)(?::|$)")
+os.environ.pop("LOG_LEVEL", None)
+
+FAILURE = "promptmill_handler_failure"
+_ENDS_THE_WORKER = """
+            _real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()})"""
+_KEEPS_THE_WORKER = f"""
+            traceback.print_exc()
+            failure = {{"errorType": type(e).__name__, "errorMessage": str(e)}}
+            _real_stdout.write(json.dumps({{"status": "ok", "result": {{"{FAILURE}": failure}}}})"""
+FIRST_LINE_WAIT_SECONDS = 0.01
 _run = lambda_svc._execute_function  # noqa: SLF001
-
-
-def exception_class(log: str) -> str | None:
-    """The class name on the first unindented line after the last traceback's frames, or None."""
-    _, found, tail = log.rpartition("Traceback (most recent call last):\n")
-    if not found:
-        return None
-    for line in tail.splitlines():
-        if line and not line.startswith(" "):
-            match = _LAST_TRACEBACK_LINE.match(line)
-            return match[1] if match else None
-    return None
 
 
 def _execute_function(func: dict[str, Any], event: Any) -> dict[str, Any]:
     result: dict[str, Any] = _run(func, event)
     body = result.get("body")
-    if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
-        body["errorType"] = exception_class(result.get("log") or "") or body["errorType"]
+    if isinstance(body, dict) and FAILURE in body:
+        return {**result, "body": body[FAILURE], "error": True}
     return result
 
 
+_worker = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
+if _ENDS_THE_WORKER not in _worker:
+    raise RuntimeError("this MiniStack's Python worker is not the one this file was written for")
+lambda_runtime._PYTHON_WORKER_SCRIPT = _worker.replace(_ENDS_THE_WORKER, _KEEPS_THE_WORKER)  # noqa: SLF001
 lambda_svc._execute_function = _execute_function  # noqa: SLF001
+lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (FIRST_LINE_WAIT_SECONDS, 0.005, 0.25)  # noqa: SLF001
+
+_put_events = stepfunctions._SERVICE_DISPATCH["arn:aws:states:::events:putEvents"]  # noqa: SLF001
+
+
+def _put_events_or_fail(resource: str, arguments: Any) -> Any:
+    result = _put_events(resource, arguments)
+    if result.get("FailedEntryCount"):
+        raise stepfunctions._ExecutionError("EventBridge.FailedEntry", json.dumps(result))  # noqa: SLF001
+    return result
+
+
+stepfunctions._SERVICE_DISPATCH["arn:aws:states:::events:putEvents"] = _put_events_or_fail  # noqa: SLF001
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # os.read, not sys.stdin: a thread that holds a buffered reader's lock would abort the interpreter's exit.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -10,19 +10,22 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+import urllib.request
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from local.sam import CREDENTIALS, REGION, ROOT, StackError, build, deploy, locked
+from local.supervisor import STAY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).resolve().parents[1]
-REGION = "us-east-1"
+__all__ = ["ROOT", "Stack", "StackError", "down", "is_alive", "read_stack", "running", "up"]
+
 STACK_NAME = "promptmill-local"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 STOP_SECONDS = 45
 
 
@@ -45,6 +48,7 @@ class Stack:
     pid: int
     real_text_model: bool
     real_image_model: bool
+    built_template: str = ""
 
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's account, with all rights."""
@@ -57,89 +61,128 @@ class Stack:
         )
 
 
-class StackError(Exception):
-    """The local stack could not be brought up; the message says what to look at."""
-
-
 def up(folder: Path, *, fresh: bool = False, parameters: Mapping[str, str] | None = None) -> Stack:
     """Starts a stack that stays until ``down``. State in ``folder`` is taken up again unless ``fresh``."""
-    running = read_stack(folder)
-    if running and is_alive(running.pid):
-        if not fresh:
-            return _deploy(folder, running.endpoint_url, running.providers_url, running.pid, parameters or {})
-        down(folder)
-    if fresh:
-        shutil.rmtree(folder / "state", ignore_errors=True)
-    port = int(running.endpoint_url.rpartition(":")[2]) if running else 0
-    log = (folder / "supervisor.log") if folder.exists() else _made(folder) / "supervisor.log"
-    supervisor = _supervise(folder, port=port, stdin=subprocess.DEVNULL, stderr=log, options=[])
-    try:
-        urls = _read_urls(supervisor, log)
-        return _deploy(folder, urls["endpoint_url"], urls["providers_url"], supervisor.pid, parameters or {})
-    except BaseException:
-        _end(supervisor.pid)
-        raise
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / "lock"):
+        known = read_stack(folder)
+        if known and is_alive(known.pid, folder):
+            wants_real_text_model = bool(os.environ.get("PROMPTMILL_LLM_URL"))
+            if not fresh and wants_real_text_model == _has_real_text_model(known.providers_url):
+                return _deploy(folder, known.endpoint_url, known.providers_url, known.pid, parameters or {})
+            _end(known.pid, folder)
+        if fresh:
+            shutil.rmtree(folder / "state", ignore_errors=True)
+        port = int(known.endpoint_url.rpartition(":")[2]) if known else 0
+        supervisor = _supervise(folder, "--port", str(port))
+        try:
+            urls = _read_urls(supervisor, folder)
+            stack = _deploy(folder, urls["endpoint_url"], urls["providers_url"], supervisor.pid, parameters or {})
+        except BaseException:
+            _end(supervisor.pid, folder)
+            raise
+        _let_stay(supervisor)
+        return stack
 
 
 def down(folder: Path) -> bool:
     """Stops the stack; returns whether there was one. Returns only once it has ended and its state is saved."""
-    stack = read_stack(folder)
-    if stack is None or not is_alive(stack.pid):
+    if not folder.exists():
         return False
-    _end(stack.pid)
-    return True
+    with locked(folder / "lock"):
+        stack = read_stack(folder)
+        if stack is None or not is_alive(stack.pid, folder):
+            return False
+        _end(stack.pid, folder)
+        return True
 
 
 @contextlib.contextmanager
 def running(folder: Path, *, wait_scale: str = "1", parameters: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """An empty stack for the length of a ``with``; it ends with this process, however that ends."""
-    shutil.rmtree(folder / "state", ignore_errors=True)
-    log = _made(folder) / "supervisor.log"
-    supervisor = _supervise(
-        folder, port=0, stdin=subprocess.PIPE, stderr=log, options=["--until-eof", "--wait-scale", wait_scale]
-    )
-    try:
-        urls = _read_urls(supervisor, log)
-        yield _deploy(folder, urls["endpoint_url"], urls["providers_url"], supervisor.pid, parameters or {})
-    finally:
-        supervisor.terminate()
-        supervisor.wait()
-        shutil.rmtree(folder / "state", ignore_errors=True)
+    """An empty stack for the length of a ``with``; it ends with this process, however that ends.
+
+    Two at a time do not meet: while another process runs one in ``folder``, this one is in ``folder-2``, and so on.
+    """
+    with _own_folder(folder) as own:
+        for leftover in ("state", "tmp"):
+            shutil.rmtree(own / leftover, ignore_errors=True)
+        supervisor = _supervise(own, "--wait-scale", wait_scale)
+        try:
+            urls = _read_urls(supervisor, own)
+            yield _deploy(own, urls["endpoint_url"], urls["providers_url"], supervisor.pid, parameters or {})
+        finally:
+            _end(supervisor.pid, own)
+            supervisor.communicate()
+            shutil.rmtree(own / "state", ignore_errors=True)
+            (own / "stack.json").unlink(missing_ok=True)
 
 
 def read_stack(folder: Path) -> Stack | None:
-    """What ``stack.json`` says, or None without one."""
-    with contextlib.suppress(FileNotFoundError):
-        return Stack(**json.loads((folder / "stack.json").read_text()))
+    """What ``stack.json`` says, or None without one that can be read."""
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+        known = json.loads((folder / "stack.json").read_text())
+        return Stack(**{field.name: known[field.name] for field in fields(Stack) if field.name in known})
     return None
 
 
-def is_alive(pid: int) -> bool:
-    """Whether the process is a supervisor of ours; a pid may have been taken by another process since."""
-    with contextlib.suppress(OSError):
-        return b"local.supervisor" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    result = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return "local.supervisor" in result.stdout
-
-
-def _supervise(folder: Path, *, port: int, stdin: int, stderr: Path, options: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "local.supervisor", str(folder), "--port", str(port), *options],
-        cwd=ROOT,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=stderr.open("w"),
-        text=True,
-        start_new_session=True,
+def is_alive(pid: int, folder: Path) -> bool:
+    """Whether the process is the supervisor of this folder; its pid may have been taken by another process since."""
+    wanted = f"local.supervisor {folder.resolve()} "
+    if Path("/proc/self/cmdline").exists():
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+        except OSError:
+            return False
+        return wanted in command
+    result = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
+    return wanted in f"{result.stdout.strip()} "
 
 
-def _read_urls(supervisor: subprocess.Popen[str], log: Path) -> dict[str, str]:
+@contextlib.contextmanager
+def _own_folder(folder: Path) -> Iterator[Path]:
+    for number in range(1, 10):
+        own = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        own.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(own / "lock", wait=False))
+            except BlockingIOError:
+                continue
+            yield own
+            return
+    raise StackError(f"there are nine stacks in {folder}-* already")
+
+
+def _supervise(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Starts a supervisor that ends with this process, until it is told to stay."""
+    with (folder / "supervisor.log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "local.supervisor", str(folder.resolve()), *options],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def _let_stay(supervisor: subprocess.Popen[str]) -> None:
+    """Leaves the supervisor running, on its own."""
+    if supervisor.stdin and supervisor.stdout:
+        supervisor.stdin.write(STAY)
+        supervisor.stdin.close()
+        supervisor.stdout.close()
+    supervisor.returncode = 0  # no longer ours to wait for, which Popen would warn of
+
+
+def _read_urls(supervisor: subprocess.Popen[str], folder: Path) -> dict[str, str]:
     line = supervisor.stdout.readline() if supervisor.stdout else ""
     if not line:
-        raise StackError(
-            f"the local stack did not start: {log.read_text().strip().splitlines()[-1:]}; see {log.parent}"
-        )
+        last = (folder / "supervisor.log").read_text(errors="replace").strip().splitlines()[-1:]
+        raise StackError(f"the local stack did not start: {' '.join(last)}; see the logs in {folder}")
     urls: dict[str, str] = json.loads(line)
     return urls
 
@@ -156,36 +199,8 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         **({} if real_images else {"TogetherUrl": f"{providers_url}/v1"}),
         **parameters,
     }
-    overrides = [f"{name}={value}" for name, value in values.items()]
-    build = folder / "build"
-    _sam(
-        folder,
-        "build",
-        "--build-dir",
-        str(build),
-        "--cached",
-        "--cache-dir",
-        str(folder / "cache"),
-        "--parameter-overrides",
-        *overrides,
-    )
-    _sam(
-        folder,
-        "deploy",
-        "--template-file",
-        str(build / "template.yaml"),
-        "--stack-name",
-        STACK_NAME,
-        "--resolve-s3",
-        "--capabilities",
-        "CAPABILITY_IAM",
-        "--no-confirm-changeset",
-        "--no-progressbar",
-        "--no-fail-on-empty-changeset",
-        "--parameter-overrides",
-        *overrides,
-        endpoint_url=endpoint_url,
-    )
+    template = build(folder, values)
+    deploy(folder, template, STACK_NAME, values, endpoint_url=endpoint_url)
     outputs = _outputs(endpoint_url)
     stack = Stack(
         api_url=f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/local",
@@ -201,8 +216,9 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         parked_events_queue_url=outputs["ParkedEventsQueueUrl"],
         function_log_group=outputs["FunctionLogGroupName"],
         pid=pid,
-        real_text_model=bool(os.environ.get("PROMPTMILL_LLM_URL")),
+        real_text_model=_has_real_text_model(providers_url),
         real_image_model=real_images,
+        built_template=str(template),
     )
     _finish(stack, outputs)
     (folder / "stack.json").write_text(json.dumps(asdict(stack), indent=2) + "\n")
@@ -220,6 +236,11 @@ def shell_environment(stack: Stack) -> str:
         **CREDENTIALS,
     }
     return "".join(f"export {name}='{value}'\n" for name, value in variables.items())
+
+
+def _has_real_text_model(providers_url: str) -> bool:
+    with urllib.request.urlopen(f"{providers_url}/_health", timeout=10) as answer:
+        return not json.load(answer)["stand_in"]
 
 
 def _finish(stack: Stack, outputs: Mapping[str, str]) -> None:
@@ -269,41 +290,15 @@ def _outputs(endpoint_url: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def _sam(folder: Path, command: str, *arguments: str, endpoint_url: str | None = None) -> None:
-    """Runs SAM; what it says goes to ``sam-<command>.log`` and, when it fails, into the error."""
-    log = folder / f"sam-{command}.log"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= CREDENTIALS | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_CONTAINER_CONNECTION_TIMEOUT": "1"}
-    if endpoint_url:
-        environment["AWS_ENDPOINT_URL"] = endpoint_url
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    with log.open("w") as output:
-        result = subprocess.run(
-            [Path(sys.executable).parent / "sam", command, *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if result.returncode:
-        tail = "\n".join(log.read_text().strip().splitlines()[-15:])
-        raise StackError(f"sam {command} failed; see {log}\n{tail}")
-
-
-def _end(pid: int) -> None:
+def _end(pid: int, folder: Path) -> None:
+    """Ends a supervisor and waits until it has, its children and their state with it."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while is_alive(pid) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
+        if not is_alive(pid, folder):
+            return
         time.sleep(0.05)
-    if is_alive(pid):
-        raise StackError(f"process {pid} did not end within {STOP_SECONDS} seconds")
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    raise StackError(f"process {pid} did not end within {STOP_SECONDS} seconds")

@@ -1,16 +1,19 @@
 """Runs the stand-in providers and MiniStack as one unit: ``python -m local.supervisor FOLDER``.
 
 Prints one JSON line, ``{"endpoint_url", "providers_url"}``, once both answer, and ends both on SIGTERM, SIGINT, the
-death of either, or, with ``--until-eof``, the end of its standard input. Its children watch a pipe from it, so that
-they end with it however it ends: no target leaves a process behind.
+death of either, or the end of its standard input, which is a pipe from its starter; unless the starter's last word
+there was ``STAY``. Its children watch a pipe from it, so that they end with it however it ends: nothing leaves a
+process behind.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,18 +22,19 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 MINISTACK_ENV = ROOT / ".local" / "ministack"
 START_SECONDS = 60
 STOP_SECONDS = 20
+STAY = "stay\n"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.supervisor")
     parser.add_argument("folder", type=Path, help="where state and logs go")
     parser.add_argument("--port", type=int, default=0, help="MiniStack's port, if it is free")
-    parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     parser.add_argument("--wait-scale", default="1", help="scales the waits and retry pauses of workflows")
     arguments = parser.parse_args()
     folder: Path = arguments.folder.resolve()
@@ -39,24 +43,42 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=stop_with_starter, args=(stop,), daemon=True).start()
+    # MiniStack inherits the lock: one whose supervisor was killed may still be saving its state in this folder.
+    with (folder / "state.lock").open("a") as state_lock:
+        wait_for_lock(state_lock, stop)
+        return run_unit(arguments, folder, state_lock.fileno(), stop)
+
+
+def run_unit(arguments: argparse.Namespace, folder: Path, state_lock: int, stop: threading.Event) -> int:
+    """Starts both, says where they are, and ends both; returns the exit status."""
     port = free_port(arguments.port)
     children: list[subprocess.Popen[str]] = []
     try:
         providers = start_providers(folder, port)
         children.append(providers)
         providers_url = f"http://127.0.0.1:{read_port(providers)}"
-        children.append(start_ministack(folder, port, providers_url, arguments.wait_scale))
+        children.append(start_ministack(folder, port, providers_url, arguments.wait_scale, state_lock))
         endpoint_url = f"http://127.0.0.1:{port}"
         wait_until_healthy(endpoint_url, children, stop)
         print(json.dumps({"endpoint_url": endpoint_url, "providers_url": providers_url}), flush=True)
-        if arguments.until_eof:
-            threading.Thread(target=_stop_at_eof, args=(stop,), daemon=True).start()
         while not stop.wait(0.2) and all(child.poll() is None for child in children):
             pass
         return 0 if stop.is_set() else 1
     finally:
         for child in reversed(children):
             end(child)
+
+
+def wait_for_lock(file: TextIO, stop: threading.Event) -> None:
+    """Returns once the lock is ours; raises ``RuntimeError`` when it is not within ``STOP_SECONDS``."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline and not stop.is_set():
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        stop.wait(0.05)
+    raise RuntimeError("another MiniStack is still at work in this folder")
 
 
 def free_port(preferred: int) -> int:
@@ -91,9 +113,12 @@ def read_port(providers: subprocess.Popen[str]) -> int:
     return int(json.loads(line)["port"])
 
 
-def start_ministack(folder: Path, port: int, providers_url: str, wait_scale: str) -> subprocess.Popen[str]:
+def start_ministack(
+    folder: Path, port: int, providers_url: str, wait_scale: str, state_lock: int
+) -> subprocess.Popen[str]:
     temporary = folder / "tmp"
-    temporary.mkdir(exist_ok=True)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
     # An environment of its own making: nothing of the host's AWS set-up may reach the local stack.
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "LC_ALL", "USER"}}
     environment = kept | {
@@ -126,6 +151,7 @@ def start_ministack(folder: Path, port: int, providers_url: str, wait_scale: str
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        pass_fds=[state_lock],
     )
 
 
@@ -142,18 +168,30 @@ def wait_until_healthy(endpoint_url: str, children: list[subprocess.Popen[str]],
 
 
 def end(child: subprocess.Popen[str]) -> None:
-    """Asks the child to end, which makes MiniStack save its state; insists after ``STOP_SECONDS``."""
+    """Asks the child to end, which makes MiniStack save its state; insists after ``STOP_SECONDS``.
+
+    Returns when its own children, the Lambda workers, have ended too: they are in its process group and keep nothing.
+    """
     child.terminate()
     try:
         child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+    deadline = time.monotonic() + STOP_SECONDS
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < deadline:
+            os.killpg(child.pid, signal.SIGKILL)
+            time.sleep(0.02)
 
 
-def _stop_at_eof(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
-    stop.set()
+def stop_with_starter(stop: threading.Event) -> None:
+    said = b""
+    # os.read, not sys.stdin: a thread that holds a buffered reader's lock would abort the interpreter's exit.
+    while part := os.read(0, 4096):
+        said += part
+    if not said.endswith(STAY.encode()):
+        stop.set()
 
 
 if __name__ == "__main__":

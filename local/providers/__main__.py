@@ -32,7 +32,9 @@ def main() -> None:
 
 
 def _stop_at_eof(stopped: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # os.read, not sys.stdin: a thread that holds a buffered reader's lock would abort the interpreter's exit.
+    while os.read(0, 4096):
+        pass
     stopped.set()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import inspect
 import json
@@ -13,12 +14,16 @@ from pydantic import TypeAdapter, ValidationError
 from promptmill.errors import BodyTooLarge, InvalidInput, MalformedBody, UnsupportedMediaType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver
     from pydantic_core import ErrorDetails
 
 MAX_BODY_BYTES = 512 * 1024
+# A body of half a megabyte can have more findings than an answer has room for.
+MAX_FINDINGS = 50
+# Bodies nest one deep: /metadata/<key>.
+_KEY_DEPTH = 2
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +40,7 @@ def reads_body(app: APIGatewayRestResolver, model: Any) -> Callable[[Callable[..
         @functools.wraps(handler)
         def call(**route_arguments: Any) -> R:
             event = app.current_event
-            return handler(body=read_body(event.headers, event.decoded_body, model), **route_arguments)
+            return handler(body=read_body(event.headers, _content(event.raw_event), model), **route_arguments)
 
         # Resolved here: Powertools would look the names up in this module.
         call.__signature__ = inspect.signature(handler, eval_str=True)  # type: ignore[attr-defined]
@@ -44,30 +49,33 @@ def reads_body(app: APIGatewayRestResolver, model: Any) -> Callable[[Callable[..
     return decorate
 
 
-def read_body(headers: dict[str, str], text: str | None, model: Any) -> Any:
+def read_body(headers: Mapping[str, str], content: str | bytes, model: Any) -> Any:
     """The body as ``model``.
 
     Raises ``BodyTooLarge``, ``UnsupportedMediaType``, ``MalformedBody`` (not a JSON object), or ``InvalidInput`` with a
-    JSON pointer to each finding; never with the value, which is the caller's text.
+    JSON pointer to each finding, the first ``MAX_FINDINGS`` of them; never with the value, which is the caller's text.
     """
-    text = text or ""
-    if len(text) > MAX_BODY_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
+    raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    if len(raw) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"The body is over {MAX_BODY_BYTES} bytes.")
     if (headers.get("content-type") or "").partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise MalformedBody from error
+        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        # Not chained: the message may quote the body.
+        raise MalformedBody from None
     if not isinstance(document, dict):
         raise MalformedBody
+    adapter = _adapter(model)
     try:
-        return _adapter(model).validate_python(document)
+        return adapter.validate_python(document)
     except ValidationError as error:
-        findings = error.errors(include_url=False, include_context=False, include_input=False)
+        findings = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_FINDINGS]
+        tags = sorted(map(str, adapter.core_schema.get("choices", ())))
         raise InvalidInput(
             "The request is not valid; see errors.",
-            errors=tuple((_pointer(finding), finding["msg"].removeprefix("Value error, ")) for finding in findings),
+            errors=tuple(_finding(finding, tags=tags) for finding in findings),
         ) from None
 
 
@@ -76,11 +84,29 @@ def _adapter(model: Any) -> TypeAdapter[Any]:
     return TypeAdapter(model)
 
 
-def _pointer(finding: ErrorDetails) -> str:
-    """RFC 6901. A tagged union adds the chosen kind, which is no place in the document; a bad tag is at ``/kind``."""
+def _content(event: dict[str, Any]) -> str | bytes:
+    """The body of an API Gateway event, which says whether it is in base 64."""
+    body: str = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return body
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        raise MalformedBody from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finding(finding: ErrorDetails, *, tags: list[str]) -> tuple[str, str]:
+    """(RFC 6901 pointer, what is wrong). A union of ``tags`` adds the chosen one, which is no place in the document."""
     if finding["type"].startswith("union_tag"):
-        return "/kind"
-    parts = [str(part) for part in finding["loc"] if part != "[key]"]
-    if parts and parts[0] in {"enhance", "image"}:
-        parts = parts[1:]
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+        # pydantic's own message quotes the value.
+        return "/kind", f"must be one of: {', '.join(tags)}"
+    parts = [str(part) for part in finding["loc"]][1 if tags else 0 :]
+    if len(parts) > _KEY_DEPTH and parts[-1] == "[key]":
+        # What pydantic adds to the place of a bad key.
+        parts.pop()
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    return pointer, finding["msg"].removeprefix("Value error, ")

@@ -92,7 +92,7 @@ def internal_problem(*, instance: str, request_id: str) -> dict[str, Any]:
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         code="internal_error",
-        detail="Something broke on our side. Nothing of the request was kept.",
+        detail="Something broke on our side.",
         instance=instance,
         request_id=request_id,
         retryable=True,

@@ -64,11 +64,12 @@ def make_resolver() -> APIGatewayRestResolver:
 
 
 def resolve(app: APIGatewayRestResolver, event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers one API Gateway event, adds ``x-request-id``, and logs what was asked and how it went."""
+    """Answers one API Gateway event, adds what every answer carries, and logs what was asked and how it went."""
     started_ms = monotonic_ms()
     logger().clear_state()
     answer: dict[str, Any] = app.resolve(event, context)
-    answer.setdefault("multiValueHeaders", {})["x-request-id"] = [request_id(event)]
+    # The CORS headers differ by origin, and some answers may be cached.
+    answer.setdefault("multiValueHeaders", {}).update({"x-request-id": [request_id(event)], "Vary": ["Origin"]})
     logger().info(
         "request",
         method=event["httpMethod"],
@@ -114,6 +115,7 @@ def _answer_error(app: APIGatewayRestResolver, error: PromptmillError) -> Respon
     status, document, headers = problem.problem_of(error, instance=event.path, request_id=request_id(event.raw_event))
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_fault(app, error)
+    note_in_log(error=type(error).__name__)
     return _answer_problem(status, document, {**headers, **app.context.get("rate_headers", {})})
 
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from promptmill.clock import epoch_ms, now_ms, timestamp
-from promptmill.errors import ContentBlocked, PromptmillError, RateLimited, error_classes
+from promptmill.errors import ContentBlocked, RateLimited, describe_code
 from promptmill.http import problem
 from promptmill.http.body import reads_body
 from promptmill.http.documents import responses
@@ -23,10 +23,12 @@ from promptmill.jobs.model import JobStatus
 from promptmill.jobs.reading import public_job
 from promptmill.jobs.requests import EnhanceJob, GeneratePrompt, ImageJob, JobRequest
 from promptmill.jobs.waiting import wait_for_end
-from promptmill.limits.gcra import RatePolicy
+from promptmill.limits.gcra import RatePolicy, Standing
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from promptmill.identity.caller import Caller
     from promptmill.jobs.model import Job
 
@@ -49,7 +51,9 @@ def default_intake() -> Intake:
 
 
 @cache
-def submit_api(intake: Intake | None = None) -> APIGatewayRestResolver:
+def submit_api(
+    intake: Intake | None = None, wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end
+) -> APIGatewayRestResolver:
     """The resolver of both routes; ``intake`` None is this process's own."""
     app = make_resolver()
 
@@ -80,7 +84,7 @@ def submit_api(intake: Intake | None = None) -> APIGatewayRestResolver:
     def generate_prompt(body: Annotated[GeneratePrompt, Body()]) -> Response[Any]:
         parts = intake or default_intake()
         job, headers = _submit(app, parts, body.as_job())
-        done = wait_for_end(lambda: parts.jobs.get(job.id, job.owner), GENERATE_WAIT_MS)
+        done = wait(lambda: parts.jobs.get(job.id, job.owner), GENERATE_WAIT_MS)
         if done is None:
             document = public_job(job, base_url=base_url(_event(app)), link=str, link_expires_at="")
             headers |= {"Location": document["links"]["self"], "Retry-After": str(RETRY_AFTER_SECONDS)}
@@ -114,13 +118,18 @@ def _submit(app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | I
     event = _event(app)
     caller = _caller(event)
     check_model(request)
-    job, standing = intake.submit(
-        request,
-        caller,
-        base_url=base_url(event),
-        trace=trace_of(app.current_event.headers, request_id(event)),
-        at_ms=now_ms(),
-    )
+    try:
+        job, standing = intake.submit(
+            request,
+            caller,
+            base_url=base_url(event),
+            trace=trace_of(app.current_event.headers, request_id(event)),
+            at_ms=now_ms(),
+        )
+    except RateLimited as error:
+        spent = _spent(intake.policy, error.retry_after_seconds)
+        app.append_context(rate_headers=spent)  # type: ignore[no-untyped-call]
+        raise
     note_in_log(job_id=job.id, kind=job.kind)
     return job, rate_headers(standing, intake.policy, taken=1)
 
@@ -133,6 +142,11 @@ def check_model(request: EnhanceJob | ImageJob) -> None:
         from promptmill.providers.catalog import candidates
 
         candidates(request.kind, request.model, (), date.fromisoformat(timestamp(now_ms())[:10]))
+
+
+def _spent(policy: RatePolicy, seconds: int) -> dict[str, str]:
+    """The rate headers of a 429."""
+    return rate_headers(Standing(remaining=0, reset_ms=seconds * 1000), policy)
 
 
 def _caller(event: dict[str, Any]) -> Caller:
@@ -150,18 +164,18 @@ def _failed(app: APIGatewayRestResolver, job: Job, policy: RatePolicy, headers: 
     status = HTTPStatus.BAD_GATEWAY
     if code == RateLimited.code:
         status = HTTPStatus.TOO_MANY_REQUESTS
-        headers = {**headers, "Retry-After": str(-(-policy.interval_ms // 1000))}
+        seconds = -(-policy.interval_ms // 1000)
+        headers = {**_spent(policy, seconds), "Retry-After": str(seconds)}
     elif code == ContentBlocked.code:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-    classes: dict[str, type[PromptmillError]] = {cls.code: cls for cls in error_classes().values()}
-    known = classes.get(code, PromptmillError)
+    detail, retryable = describe_code(code)
     document = problem.problem(
         status,
         code=code,
-        detail=(known.__doc__ or "").strip(),
+        detail=detail,
         instance=app.current_event.path,
         request_id=request_id(_event(app)),
-        retryable=known.retryable,
+        retryable=retryable,
     )
     document["job_id"] = job.id
     return json_response(status, document, headers, content_type=problem.CONTENT_TYPE)

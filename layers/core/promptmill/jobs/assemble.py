@@ -25,5 +25,5 @@ def assemble_prompt(
     at = timestamp(now_ms() if at_ms is None else at_ms)
     job = jobs.begin(job_id, at=at, step="AssemblePrompt")
     models = candidates(job.kind, job.input.get("model"), configured[job.kind], date.fromisoformat(at[:10]))
-    jobs.put_request(job, request_to_state(assemble_request(job)))
+    jobs.put_request(job, request_to_state(assemble_request(job)), models=[model.alias for model in models])
     return {"candidates": [{"provider": model.provider, "model": model.alias} for model in models]}

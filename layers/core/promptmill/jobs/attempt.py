@@ -1,7 +1,8 @@
 """One provider step of a job: ledger row, call, artifacts, result, ledger settled. Running it twice is harmless.
 
-The row is written before the call, so that no paid call is without one; the result is written once, so that a second
-run finds the first one's; images go write-once to S3 before the result names them.
+The row is written before the call, so that no paid call is without one, and counts at once at its upper bound; the
+result is written once, so that a second run finds the first one's, even one that overlaps with it; images go write-once
+to S3 before the result names them.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from promptmill.artifacts.store import artifact_key
-from promptmill.clock import derived_id, now_ms, timestamp
-from promptmill.errors import JobSettled, PromptmillError, ProviderAnswerBroken
+from promptmill.clock import derived_id, epoch_ms, now_ms, timestamp
+from promptmill.errors import DeadlinePassed, JobSettled, PromptmillError, ProviderAnswerBroken, StoreUnavailable
 from promptmill.jobs.ledger import Call, CallStatus, next_number, total_cost
 from promptmill.jobs.model import JobStatus
 from promptmill.prompting.assemble import request_from_state
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from promptmill.providers.interface import Answer, ImageRequest, Provider, ProviderRequest
 
 _MAY_BE_BILLED = frozenset({"provider_timeout", "provider_stream_broken", "provider_answer_broken"})
+_SETTLE_ATTEMPTS = 10
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -47,15 +49,15 @@ def run_attempt(
 ) -> dict[str, Any]:
     """Makes one attempt with one model and returns ``{"usage", "cost"}``, the figures the job's event carries.
 
-    Raises the provider's error after settling the ledger with it, ``JobSettled`` when the job is over,
-    ``ModelUnpriced`` before any call whose price is unknown.
+    When another run of the step got the job its result first, its figures are returned. Raises the provider's error
+    after settling the ledger with it, ``JobSettled`` when the job is over, and, before anything is paid,
+    ``DeadlinePassed``, ``ModelUnpriced``, or ``StoreUnavailable`` when another run is at work on the job.
     """
     work = jobs.load_work(job_id)
-    job = work.job
-    if job.status is not JobStatus.RUNNING:
-        raise JobSettled
-    if job.result is not None:
-        return {"usage": job.usage, "cost": job.cost}
+    if (done := _done(work.job)) is not None:
+        return done
+    if clock() >= epoch_ms(work.job.deadline_at):
+        raise DeadlinePassed
     model = find_model(alias)
     request = request_from_state(work.request)
     call = Call(
@@ -66,12 +68,16 @@ def run_attempt(
         started_at=timestamp(clock()),
         upper_bound_usd=upper_bound_usd(model, request),
     )
-    jobs.start_call(job, call)
+    cost = _cost([*work.calls, call])
+    if not jobs.start_call(work.job, call, cost=cost):
+        if (done := _done(jobs.load_work(job_id).job)) is not None:
+            return done
+        raise StoreUnavailable("another run of this step is at work on the job")
+    job = replace(work.job, cost=cost)
     try:
         answer = provider.generate(model, request)
     except PromptmillError as error:
-        failed = _failed(call, model, error, at=timestamp(clock()))
-        jobs.finish_call(job, failed, cost=_cost([*work.calls, failed]))
+        _settle(jobs, job, work.calls, _failed(call, model, error, at=timestamp(clock())))
         raise
     paid = replace(
         call,
@@ -81,15 +87,45 @@ def run_attempt(
         finished_at=timestamp(clock()),
         provider_request_id=answer.provider_request_id,
     )
-    cost = _cost([*work.calls, paid])
     try:
         result = _result(job, request, answer, artifacts)
     except PromptmillError as error:
-        jobs.finish_call(job, replace(paid, status=CallStatus.FAILED, error=type(error).__name__), cost=cost)
+        _settle(jobs, job, work.calls, replace(paid, status=CallStatus.FAILED, error=type(error).__name__))
         raise
-    usage = _usage(alias, request, answer, fallback=_is_fallback(job, alias, work.calls))
-    jobs.finish_call(job, paid, cost=cost, result=result, usage=usage)
-    return {"usage": usage, "cost": cost}
+    usage = _usage(alias, request, answer, fallback=alias != work.models[0])
+    job = _settle(jobs, job, work.calls, paid, result=result, usage=usage)
+    return _done(job) or {"usage": usage, "cost": job.cost}
+
+
+def _done(job: Job) -> dict[str, Any] | None:
+    """The figures of the run that got the job its result; None without a result, ``JobSettled`` when it is over."""
+    if job.status is not JobStatus.RUNNING:
+        raise JobSettled
+    return None if job.result is None else {"usage": job.usage, "cost": job.cost}
+
+
+def _settle(
+    jobs: JobStore,
+    job: Job,
+    others: Sequence[Call],
+    call: Call,
+    *,
+    result: dict[str, Any] | None = None,
+    usage: dict[str, Any] | None = None,
+) -> Job:
+    """Settles the ledger with this call, and the job with a result unless it is over or has one. The job as it then is.
+
+    What was paid must be counted, so a job that another run changed meanwhile is read again, with its ledger.
+    """
+    for _ in range(_SETTLE_ATTEMPTS):
+        cost = _cost([*others, call])
+        if jobs.finish_call(job, call, cost=cost, result=result, usage=usage):
+            return replace(job, cost=cost)
+        work = jobs.load_work(job.id)
+        job, others = work.job, [other for other in work.calls if other.number != call.number]
+        if job.status is not JobStatus.RUNNING or job.result is not None:
+            result = usage = None
+    raise StoreUnavailable("the job changed at every attempt to settle its ledger")
 
 
 def _failed(call: Call, model: Model, error: PromptmillError, *, at: str) -> Call:
@@ -104,12 +140,6 @@ def _failed(call: Call, model: Model, error: PromptmillError, *, at: str) -> Cal
     return replace(
         call, status=CallStatus.FAILED, cost_usd=cost, estimated=estimated, finished_at=at, error=type(error).__name__
     )
-
-
-def _is_fallback(job: Job, alias: str, calls: Sequence[Call]) -> bool:
-    """Whether another model was to be tried first: the caller's, or one that failed in this job."""
-    requested = job.input.get("model")
-    return (requested is not None and requested != alias) or any(call.model != alias for call in calls)
 
 
 def _cost(calls: Sequence[Call]) -> dict[str, Any]:
@@ -146,7 +176,9 @@ def _result(job: Job, request: ProviderRequest, answer: Answer, artifacts: Artif
 
 def _kept(job: Job, request: ImageRequest, answer: Answer, index: int, artifacts: ArtifactStore) -> dict[str, Any]:
     image = answer.images[index]
-    image_id = derived_id("img", job.id, f"image/{index}")
+    digest = hashlib.sha256(image.content).hexdigest()
+    # Named after its content: the run before may have left another picture, and what is said of one must hold for it.
+    image_id = derived_id("img", job.id, f"image/{index}/{digest}")
     key = artifact_key(job.owner, job.id, f"{image_id}.{_EXTENSIONS[image.content_type]}")
     artifacts.put_once(key, image.content, image.content_type)
     return {
@@ -157,5 +189,5 @@ def _kept(job: Job, request: ImageRequest, answer: Answer, index: int, artifacts
         "seed": request.seed + index,
         "content_type": image.content_type,
         "bytes": len(image.content),
-        "sha256": hashlib.sha256(image.content).hexdigest(),
+        "sha256": digest,
     }

@@ -47,7 +47,8 @@ class Intake:
 
         Raises ``RateLimited`` when the caller is plainly over the limit, nothing being stored then; the execution's own
         check is the one that decides. Raises ``WorkflowUnavailable`` when the execution cannot be started, the job
-        being settled as failed then; ``StoreUnavailable`` when nothing could be stored.
+        being settled as failed then; ``StoreUnavailable`` when nothing could be stored. An execution that is at work
+        although Step Functions did not say so counts as started: its job will be charged.
         """
         now = standing(self.rates.peek(caller.owner, self.policy), at_ms, self.policy)
         if now.is_over:
@@ -59,8 +60,9 @@ class Intake:
             self.workflow.start(job.id, state)
         except (WorkflowUnavailable, BrokenContractError) as error:
             error_record = {"code": WorkflowUnavailable.code, "step": "StartExecution"}
-            self.jobs.settle_unstarted(job.id, at=timestamp(at_ms), error=error_record)
-            raise WorkflowUnavailable("The job could not be started. Nothing was charged; please try again.") from error
+            if self.jobs.settle_unstarted(job.id, at=timestamp(at_ms), error=error_record):
+                detail = "The job could not be started. Nothing was charged; please try again."
+                raise WorkflowUnavailable(detail) from error
         return job, now
 
 

@@ -1,6 +1,5 @@
 """Jobs in DynamoDB. Key ``JOB#<id>``: the job (``JOB``), its provider request (``REQUEST``), its calls (``CALL#nnnn``).
 
-What is nested is one JSON string per attribute, so that numbers keep their form and the workflow can write them too.
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """
 
@@ -8,30 +7,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from promptmill.errors import JobNotFound, JobSettled, JobStateBroken
+from promptmill.clock import now_ms
+from promptmill.errors import JobNotFound, JobSettled, JobStateBroken, StoreUnavailable
 from promptmill.gateway import aws_client, error_code, store_errors
-from promptmill.jobs.ledger import Call, CallStatus
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.records import call_item, call_of, job_item, job_of, key, pk, to_json
 from promptmill.settings import settings
 
-Item = dict[str, dict[str, str]]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_JSON_FIELDS = ("input", "metadata", "result", "error", "usage", "cost")
-_TEXT_FIELDS = ("kind", "status", "owner", "created_at", "deadline_at", "started_at", "finished_at", "step")
-_CALL_TEXT_FIELDS = ("step", "model", "status", "started_at", "finished_at", "error", "provider_request_id")
+    from promptmill.jobs.ledger import Call
+    from promptmill.jobs.records import Item
+
 _ACTIVE = {":queued": {"S": JobStatus.QUEUED.value}, ":running": {"S": JobStatus.RUNNING.value}}
 
 
 @dataclass(frozen=True, slots=True)
 class StoredWork:
-    """All a provider step needs, from one query. ``request`` is what AssemblePrompt wrote."""
+    """All a provider step needs, from one query. ``request`` and ``models`` (best first) are AssemblePrompt's."""
 
     job: Job
     request: dict[str, Any] | None
+    models: tuple[str, ...]
     calls: tuple[Call, ...]
 
 
@@ -41,26 +42,47 @@ class JobStore:
         self._client = client
 
     def add(self, job: Job) -> None:
-        """Stores a new job. The conditional write makes a repeated id an error, never an overwrite."""
-        with store_errors():
-            self._client.put_item(
-                TableName=self._table, Item=_job_item(job), ConditionExpression="attribute_not_exists(pk)"
-            )
+        """Stores a new job; never overwrites one.
 
-    def get(self, job_id: str, owner: str) -> Job:
-        """The owner's job in one consistent read; raises ``JobNotFound``, for another owner's job as well."""
+        A write whose answer was lost is tried again by the SDK and then meets itself, which counts as stored.
+        """
+        item = job_item(job)
+        with store_errors():
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(pk)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                if error.response.get("Item") != item:
+                    raise StoreUnavailable("the id is taken") from error
+
+    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+        """The owner's job in one consistent read.
+
+        Raises ``JobNotFound``, for another owner's job and for one past its expiry as well: DynamoDB deletes some
+        time after it.
+        """
+        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
         with store_errors():
             items = self._client.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND sk = :sk",
-                FilterExpression="#owner = :owner",
+                FilterExpression="#owner = :owner AND expires_at >= :at",
                 ExpressionAttributeNames={"#owner": "owner"},
-                ExpressionAttributeValues={":pk": {"S": _pk(job_id)}, ":sk": {"S": "JOB"}, ":owner": {"S": owner}},
+                ExpressionAttributeValues={
+                    ":pk": {"S": pk(job_id)},
+                    ":sk": {"S": "JOB"},
+                    ":owner": {"S": owner},
+                    ":at": {"N": str(at_seconds)},
+                },
                 ConsistentRead=True,
             )["Items"]
         if not items:
             raise JobNotFound
-        return _job(items[0])
+        return job_of(items[0])
 
     def begin(self, job_id: str, *, at: str, step: str) -> Job:
         """Marks the job running and returns it; raises ``JobSettled`` when it is past that."""
@@ -68,7 +90,7 @@ class JobStore:
             try:
                 item = self._client.update_item(
                     TableName=self._table,
-                    Key=_key(job_id, "JOB"),
+                    Key=key(job_id, "JOB"),
                     UpdateExpression=(
                         "SET #status = :running, started_at = if_not_exists(started_at, :at), step = :step"
                     ),
@@ -79,16 +101,20 @@ class JobStore:
                 )["Attributes"]
             except self._client.exceptions.ConditionalCheckFailedException as error:
                 raise JobSettled from error
-        return _job(item)
+        return job_of(item)
 
-    def put_request(self, job: Job, request: dict[str, Any]) -> None:
-        """Writes the provider request beside its job; the same job assembles the same request, so twice is harmless."""
+    def put_request(self, job: Job, request: dict[str, Any], *, models: Sequence[str]) -> None:
+        """Writes the provider request beside its job, with the models to try; twice is harmless.
+
+        The same job assembles the same request.
+        """
         with store_errors():
             self._client.put_item(
                 TableName=self._table,
                 Item={
-                    **_key(job.id, "REQUEST"),
-                    "request": {"S": _json(request)},
+                    **key(job.id, "REQUEST"),
+                    "request": {"S": to_json(request)},
+                    "models": {"S": to_json(list(models))},
                     "expires_at": {"N": str(job.expires_at_seconds)},
                 },
             )
@@ -99,7 +125,7 @@ class JobStore:
             items = self._client.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": _pk(job_id)}},
+                ExpressionAttributeValues={":pk": {"S": pk(job_id)}},
                 ConsistentRead=True,
             )["Items"]
         by_key = {item["sk"]["S"]: item for item in items}
@@ -107,38 +133,30 @@ class JobStore:
             raise JobStateBroken
         request = by_key.get("REQUEST")
         return StoredWork(
-            job=_job(by_key["JOB"]),
+            job=job_of(by_key["JOB"]),
             request=json.loads(request["request"]["S"]) if request else None,
-            calls=tuple(_call(item) for key, item in sorted(by_key.items()) if key.startswith("CALL#")),
+            models=tuple(json.loads(request["models"]["S"])) if request else (),
+            calls=tuple(call_of(item) for sort_key, item in sorted(by_key.items()) if sort_key.startswith("CALL#")),
         )
 
-    def start_call(self, job: Job, call: Call) -> None:
-        """Writes the ledger row and reports the step, in one transaction, while the job is still running.
+    def start_call(self, job: Job, call: Call, *, cost: dict[str, Any]) -> bool:
+        """Writes the ledger row, and step and cost on the job, in one transaction, before anything is paid.
 
-        Raises ``JobSettled`` when it no longer is, so that nothing is paid for a job that is over.
+        False, and nothing is written, when the job is not as given any more: it is over, has a result, or another run
+        of the step wrote to its ledger. The cost counts the call already, so a crash during it leaves it counted.
         """
-        with store_errors():
-            self._transact(
-                [
-                    {
-                        "Update": {
-                            "TableName": self._table,
-                            "Key": _key(job.id, "JOB"),
-                            "UpdateExpression": "SET step = :step",
-                            "ConditionExpression": "#status = :running",
-                            "ExpressionAttributeNames": {"#status": "status"},
-                            "ExpressionAttributeValues": {":running": _ACTIVE[":running"], ":step": {"S": call.step}},
-                        }
-                    },
-                    {
-                        "Put": {
-                            "TableName": self._table,
-                            "Item": _call_item(job, call),
-                            "ConditionExpression": "attribute_not_exists(pk)",
-                        }
-                    },
-                ]
-            )
+        update = {
+            "UpdateExpression": "SET step = :step, cost = :cost",
+            "ConditionExpression": f"#status = :running AND attribute_not_exists(#result) AND {_same_cost(job)}",
+            "ExpressionAttributeNames": {"#status": "status", "#result": "result"},
+            "ExpressionAttributeValues": {
+                **_known_cost(job),
+                ":running": _ACTIVE[":running"],
+                ":step": {"S": call.step},
+                ":cost": {"S": to_json(cost)},
+            },
+        }
+        return self._write_with_row(job, update, call_item(job, call), ConditionExpression="attribute_not_exists(pk)")
 
     def finish_call(
         self,
@@ -148,50 +166,38 @@ class JobStore:
         cost: dict[str, Any],
         result: dict[str, Any] | None = None,
         usage: dict[str, Any] | None = None,
-    ) -> None:
-        """Settles the ledger row and, with a result, writes result and usage on the job: once, the first one stays.
+    ) -> bool:
+        """Settles the ledger row and the job's cost in one transaction; with a result, writes result and usage too.
 
-        What was paid is settled whatever became of the job meanwhile; a job that is over gets its cost, not a result.
+        False, and nothing is written, when the job's cost is not as given any more, or, with a result, when the job is
+        over or has one. Without a result it does not matter what became of the job: what was paid is settled.
         """
-        row = {"Put": {"TableName": self._table, "Item": _call_item(job, call)}}
-        if result is not None:
-            update = {
-                "TableName": self._table,
-                "Key": _key(job.id, "JOB"),
-                "UpdateExpression": "SET #result = :result, #usage = :usage, cost = :cost",
-                "ConditionExpression": "#status = :running AND attribute_not_exists(#result)",
-                "ExpressionAttributeNames": {"#status": "status", "#result": "result", "#usage": "usage"},
-                "ExpressionAttributeValues": {
-                    ":running": _ACTIVE[":running"],
-                    ":result": {"S": _json(result)},
-                    ":usage": {"S": _json(usage)},
-                    ":cost": {"S": _json(cost)},
-                },
-            }
-            try:
-                with store_errors():
-                    self._transact([{"Update": update}, row])
-            except JobSettled:
-                self.finish_call(job, call, cost=cost)
-                raise
-            return
-        update = {
-            "TableName": self._table,
-            "Key": _key(job.id, "JOB"),
+        update: dict[str, Any] = {
             "UpdateExpression": "SET cost = :cost",
-            "ConditionExpression": "attribute_exists(pk)",
-            "ExpressionAttributeValues": {":cost": {"S": _json(cost)}},
+            "ConditionExpression": _same_cost(job),
+            "ExpressionAttributeValues": {**_known_cost(job), ":cost": {"S": to_json(cost)}},
         }
-        with store_errors():
-            self._transact([{"Update": update}, row])
+        if result is not None:
+            update["UpdateExpression"] += ", #result = :result, #usage = :usage"
+            update["ConditionExpression"] += " AND #status = :running AND attribute_not_exists(#result)"
+            update["ExpressionAttributeNames"] = {"#status": "status", "#result": "result", "#usage": "usage"}
+            update["ExpressionAttributeValues"] |= {
+                ":running": _ACTIVE[":running"],
+                ":result": {"S": to_json(result)},
+                ":usage": {"S": to_json(usage)},
+            }
+        return self._write_with_row(job, update, call_item(job, call))
 
-    def settle_unstarted(self, job_id: str, *, at: str, error: dict[str, Any]) -> None:
-        """Marks a job failed whose execution could not be started, unless its execution is at work after all."""
+    def settle_unstarted(self, job_id: str, *, at: str, error: dict[str, Any]) -> bool:
+        """Marks a job failed whose execution could not be started; False when its execution is at work after all.
+
+        As in ``add``, a write whose answer was lost may meet itself.
+        """
         with store_errors():
             try:
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_key(job_id, "JOB"),
+                    Key=key(job_id, "JOB"),
                     UpdateExpression="SET #status = :failed, finished_at = :at, #error = :error",
                     ConditionExpression="#status = :queued",
                     ExpressionAttributeNames={"#status": "status", "#error": "error"},
@@ -199,28 +205,32 @@ class JobStore:
                         ":failed": {"S": JobStatus.FAILED.value},
                         ":queued": _ACTIVE[":queued"],
                         ":at": {"S": at},
-                        ":error": {"S": _json(error)},
+                        ":error": {"S": to_json(error)},
                     },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-            except self._client.exceptions.ConditionalCheckFailedException:
-                return
+            except self._client.exceptions.ConditionalCheckFailedException as refusal:
+                stored: Item = refusal.response.get("Item", {})
+                return stored.get("status") == {"S": JobStatus.FAILED.value}
+        return True
 
-    def _transact(self, actions: list[dict[str, Any]]) -> None:
-        """Raises ``JobSettled`` when the first action's condition, the one on the job, failed."""
+    def _write_with_row(self, job: Job, update: dict[str, Any], row: Item, **condition: str) -> bool:
+        """One transaction on the job and a ledger row; False when a condition failed or another write was under way."""
         from botocore.exceptions import ClientError
 
-        from promptmill.errors import StoreUnavailable
-
-        try:
-            self._client.transact_write_items(TransactItems=actions)
-        except ClientError as error:
-            if error_code(error) != "TransactionCanceledException":
-                raise
-            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-            if reasons and reasons[0] == "ConditionalCheckFailed":
-                raise JobSettled from error
-            # The other reasons are a ledger number taken by a concurrent run of the same step, and contention.
-            raise StoreUnavailable(f"the transaction was canceled: {reasons}") from error
+        job_update = {"Update": {"TableName": self._table, "Key": key(job.id, "JOB"), **update}}
+        row_put = {"Put": {"TableName": self._table, "Item": row, **condition}}
+        with store_errors():
+            try:
+                self._client.transact_write_items(TransactItems=[job_update, row_put])
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+                if reasons & {"ConditionalCheckFailed", "TransactionConflict"}:
+                    return False
+                raise StoreUnavailable(f"the transaction was canceled: {sorted(map(str, reasons))}") from error
+        return True
 
 
 @cache
@@ -230,65 +240,10 @@ def job_store() -> JobStore:
     return JobStore(table, aws_client("dynamodb"))
 
 
-def _pk(job_id: str) -> str:
-    return f"JOB#{job_id}"
+def _same_cost(job: Job) -> str:
+    """The condition that nobody wrote to the job's ledger since it was read: every call changes the cost."""
+    return "attribute_not_exists(cost)" if job.cost is None else "cost = :known_cost"
 
 
-def _key(job_id: str, sort_key: str) -> Item:
-    return {"pk": {"S": _pk(job_id)}, "sk": {"S": sort_key}}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _job_item(job: Job) -> Item:
-    item = {
-        **_key(job.id, "JOB"),
-        "job_id": {"S": job.id},
-        "expires_at": {"N": str(job.expires_at_seconds)},
-        "gsi1pk": {"S": f"OWNER#{job.owner}"},
-        "gsi1sk": {"S": _pk(job.id)},
-    }
-    for name in _TEXT_FIELDS:
-        if (text := getattr(job, name)) is not None:
-            item[name] = {"S": str(text)}
-    for name in _JSON_FIELDS:
-        if (value := getattr(job, name)) is not None:
-            item[name] = {"S": _json(value)}
-    return item
-
-
-def _job(item: Item) -> Job:
-    fields: dict[str, Any] = {name: item[name]["S"] for name in _TEXT_FIELDS if name in item}
-    fields |= {name: json.loads(item[name]["S"]) for name in _JSON_FIELDS if name in item}
-    fields["status"] = JobStatus(fields["status"])
-    return Job(id=item["job_id"]["S"], expires_at_seconds=int(item["expires_at"]["N"]), **fields)
-
-
-def _call_item(job: Job, call: Call) -> Item:
-    item = {
-        **_key(job.id, f"CALL#{call.number:04d}"),
-        "number": {"N": str(call.number)},
-        "upper_bound_usd": {"S": f"{call.upper_bound_usd:f}"},
-        "estimated": {"S": "true" if call.estimated else "false"},
-        "expires_at": {"N": str(job.expires_at_seconds)},
-    }
-    if call.cost_usd is not None:
-        item["cost_usd"] = {"S": f"{call.cost_usd:f}"}
-    for name in _CALL_TEXT_FIELDS:
-        if (text := getattr(call, name)) is not None:
-            item[name] = {"S": str(text)}
-    return item
-
-
-def _call(item: Item) -> Call:
-    fields: dict[str, Any] = {name: item[name]["S"] for name in _CALL_TEXT_FIELDS if name in item}
-    fields["status"] = CallStatus(fields["status"])
-    return Call(
-        number=int(item["number"]["N"]),
-        upper_bound_usd=Decimal(item["upper_bound_usd"]["S"]),
-        cost_usd=Decimal(item["cost_usd"]["S"]) if "cost_usd" in item else None,
-        estimated=item["estimated"]["S"] == "true",
-        **fields,
-    )
+def _known_cost(job: Job) -> Item:
+    return {} if job.cost is None else {":known_cost": {"S": to_json(job.cost)}}

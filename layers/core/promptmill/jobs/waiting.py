@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 from promptmill.clock import monotonic_ms
+from promptmill.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from promptmill.jobs.model import Job
 
 FIRST_PAUSE_MS = 200
 LAST_PAUSE_MS = 1000
 PAUSE_GROWTH = 1.25
-
-
-def pauses_ms(budget_ms: int) -> Iterator[int]:
-    """The pauses between reads: at most one read per 200 ms, growing to one per second, within the budget."""
-    pause, spent = float(FIRST_PAUSE_MS), 0
-    while spent < budget_ms:
-        step = min(round(pause), budget_ms - spent)
-        yield step
-        spent += step
-        pause = min(pause * PAUSE_GROWTH, LAST_PAUSE_MS)
 
 
 def wait_for_end(
@@ -34,13 +26,19 @@ def wait_for_end(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], int] = monotonic_ms,
 ) -> Job | None:
-    """The job once it is terminal, or None when it is not within ``budget_ms``."""
+    """The job once it is terminal, or None when it is not within ``budget_ms``.
+
+    The pauses between reads grow; the last read is when the budget is over, unless reading itself took longer. A read
+    that fails for the moment is one that did not see the end.
+    """
     ends_ms = clock() + budget_ms
-    for pause in pauses_ms(budget_ms):
-        sleep(pause / 1000)
-        job = read()
-        if job.status.is_terminal:
-            return job
-        if clock() >= ends_ms:
-            break
+    pause_ms = float(FIRST_PAUSE_MS)
+    while (left_ms := ends_ms - clock()) > 0:
+        # A rest too short for a pause of its own is added to this one.
+        sleep((left_ms if left_ms < pause_ms + FIRST_PAUSE_MS else round(pause_ms)) / 1000)
+        pause_ms = min(pause_ms * PAUSE_GROWTH, LAST_PAUSE_MS)
+        with contextlib.suppress(StoreUnavailable):
+            job = read()
+            if job.status.is_terminal:
+                return job
     return None

@@ -7,13 +7,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from promptmill.errors import JobStateBroken
-from promptmill.prompting.model import EnhancementRequest, Length, Message, TextRequest, Tone
+from promptmill.prompting.model import EnhancementRequest, ImageRequest, Length, Message, TextRequest, Tone
 from promptmill.prompting.task_type import TaskType
-from promptmill.providers.interface import ImageRequest
 
 if TYPE_CHECKING:
     from promptmill.jobs.model import Job
-    from promptmill.providers.interface import ProviderRequest
+    from promptmill.prompting.model import ProviderRequest
 
 
 def assemble_request(job: Job) -> ProviderRequest:

@@ -61,3 +61,22 @@ class TextRequest:
     temperature: float
     prompt_version: str
     task_type: TaskType
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """What an image provider is sent: `n` images, their size in pixels.
+
+    `seed` is fixed per job, so that a second call draws the same.
+    """
+
+    prompt: str
+    width: int
+    height: int
+    steps: int
+    n: int
+    seed: int
+    negative_prompt: str | None = None
+
+
+ProviderRequest = TextRequest | ImageRequest

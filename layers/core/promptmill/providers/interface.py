@@ -9,28 +9,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from promptmill.prompting.model import TextRequest
+from promptmill.prompting.model import ImageRequest, ProviderRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.providers.catalog import Model
 
-
-@dataclass(frozen=True, slots=True)
-class ImageRequest:
-    """``width`` and ``height`` in pixels, ``n`` images, ``seed`` fixed per job so that a second call draws the same."""
-
-    prompt: str
-    width: int
-    height: int
-    steps: int
-    n: int
-    seed: int
-    negative_prompt: str | None = None
-
-
-ProviderRequest = TextRequest | ImageRequest
+__all__ = ["Answer", "Image", "ImageRequest", "Provider", "ProviderRequest", "Usage"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,55 @@
+"""What a job asks of AWS: the calls of each handler, counted, with their time and their DynamoDB units."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.cold_start import INTERPRETER
+from benchmarks.latency import ENHANCE, IMAGE
+from local.sam import CREDENTIALS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.stack import Stack
+
+PROBE = Path(__file__).with_name("probes") / "handlers.py"
+KINDS = {
+    "enhance": {"body": ENHANCE, "function": "invoke_bedrock", "model": "claude-haiku-4.5"},
+    "image": {"body": IMAGE, "function": "invoke_flux", "model": "flux-schnell"},
+}
+
+
+def measure(stack: Stack, built: Path, variables: Mapping[str, Mapping[str, str]], *, rounds: int) -> dict[str, Any]:
+    """By kind and step: ``calls`` (``{"call", "units"}``), ``wall_ms`` and ``cpu_ms``; see the probe."""
+    folders = {name: str(built / f"{''.join(part.title() for part in name.split('_'))}Function") for name in variables}
+    merged: dict[str, str] = {}
+    for own in variables.values():
+        merged |= own
+    environment = {
+        **merged,
+        **CREDENTIALS,
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(built / "CoreLayer" / "python"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "PROMPTMILL_RATE_LIMIT": "100000",
+        "PROMPTMILL_RATE_BURST": "100000",
+    }
+    result = subprocess.run(
+        [INTERPRETER, "-P", PROBE],
+        input=json.dumps({"functions": folders, "kinds": KINDS, "rounds": rounds}),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=built,
+    )
+    if result.returncode:
+        raise RuntimeError(f"counting the calls failed: {result.stderr.strip()[-1500:]}")
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found

@@ -1,0 +1,45 @@
+"""The goals of the project, against what was measured. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Goal:
+    label: str
+    limit: float
+    found: float
+    unit: str
+
+    @property
+    def is_met(self) -> bool:
+        return self.found <= self.limit
+
+    def __str__(self) -> str:
+        verdict = "met" if self.is_met else "NOT MET"
+        return f"{self.label:<52} {self.found:>8.2f} of {self.limit:g} {self.unit:<12} {verdict}"
+
+
+def goals(results: Mapping[str, Any]) -> list[Goal]:
+    latency, cold, calls = results["latency_ms"], results["cold_start"], results["calls"]
+    deployed = cold["as_deployed"]
+    floor_ms = deployed["floor"]["ready_ms"]
+    return [
+        Goal("POST /v1/jobs, p50", 100, latency["post"]["p50"], "ms"),
+        Goal("enhance job end to end, p50", 600, latency["enhance_end_to_end"]["p50"], "ms"),
+        Goal(
+            "submit_job init (import app) to the floor",
+            1.3,
+            deployed["submit_job"]["imported_ms"] / floor_ms,
+            "× floor",
+        ),
+        Goal("submit_job init and ready to the floor", 1.3, deployed["submit_job"]["ready_ms"] / floor_ms, "× floor"),
+        Goal("AWS calls of a POST", 4, len(calls["enhance"]["submit_job"]["calls"]), "calls"),
+        Goal("AWS calls of a poll", 1, len(calls["enhance"]["read_jobs"]["calls"]), "calls"),
+        Goal("state transitions of a happy text job", 8, results["transitions"]["enhance"], "transitions"),
+    ]

@@ -1,0 +1,83 @@
+"""How jobs and their ledgers are written in DynamoDB. Pure.
+
+What is nested is one JSON string per attribute, so that numbers keep their form and the workflow can write them too.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from promptmill.jobs.ledger import Call, CallStatus
+from promptmill.jobs.model import Job, JobStatus
+
+Item = dict[str, dict[str, str]]
+
+_JSON_FIELDS = ("input", "metadata", "result", "error", "usage", "cost")
+_TEXT_FIELDS = ("kind", "status", "owner", "created_at", "deadline_at", "started_at", "finished_at", "step")
+_CALL_TEXT_FIELDS = ("step", "model", "status", "started_at", "finished_at", "error", "provider_request_id")
+
+
+def pk(job_id: str) -> str:
+    return f"JOB#{job_id}"
+
+
+def key(job_id: str, sort_key: str) -> Item:
+    return {"pk": {"S": pk(job_id)}, "sk": {"S": sort_key}}
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def job_item(job: Job) -> Item:
+    item = {
+        **key(job.id, "JOB"),
+        "job_id": {"S": job.id},
+        "expires_at": {"N": str(job.expires_at_seconds)},
+        "gsi1pk": {"S": f"OWNER#{job.owner}"},
+        "gsi1sk": {"S": pk(job.id)},
+    }
+    for name in _TEXT_FIELDS:
+        if (text := getattr(job, name)) is not None:
+            item[name] = {"S": str(text)}
+    for name in _JSON_FIELDS:
+        if (value := getattr(job, name)) is not None:
+            item[name] = {"S": to_json(value)}
+    return item
+
+
+def job_of(item: Item) -> Job:
+    fields: dict[str, Any] = {name: item[name]["S"] for name in _TEXT_FIELDS if name in item}
+    fields |= {name: json.loads(item[name]["S"]) for name in _JSON_FIELDS if name in item}
+    fields["status"] = JobStatus(fields["status"])
+    return Job(id=item["job_id"]["S"], expires_at_seconds=int(item["expires_at"]["N"]), **fields)
+
+
+def call_item(job: Job, call: Call) -> Item:
+    item = {
+        **key(job.id, f"CALL#{call.number:04d}"),
+        "number": {"N": str(call.number)},
+        "upper_bound_usd": {"S": f"{call.upper_bound_usd:f}"},
+        "estimated": {"S": "true" if call.estimated else "false"},
+        "expires_at": {"N": str(job.expires_at_seconds)},
+    }
+    if call.cost_usd is not None:
+        item["cost_usd"] = {"S": f"{call.cost_usd:f}"}
+    for name in _CALL_TEXT_FIELDS:
+        if (text := getattr(call, name)) is not None:
+            item[name] = {"S": str(text)}
+    return item
+
+
+def call_of(item: Item) -> Call:
+    fields: dict[str, Any] = {name: item[name]["S"] for name in _CALL_TEXT_FIELDS if name in item}
+    fields["status"] = CallStatus(fields["status"])
+    return Call(
+        number=int(item["number"]["N"]),
+        upper_bound_usd=Decimal(item["upper_bound_usd"]["S"]),
+        cost_usd=Decimal(item["cost_usd"]["S"]) if "cost_usd" in item else None,
+        estimated=item["estimated"]["S"] == "true",
+        **fields,
+    )

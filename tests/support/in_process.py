@@ -1,0 +1,111 @@
+"""A deployed function's handler, run in this process.
+
+Its code is the repository's; its environment and the credentials of its role are the stack's.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from local.stack import ROOT
+from promptmill.clock import random_hex
+from tests.support.recorder import forget_cached, recorded_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from local.stack import Stack
+    from tests.support.recorder import Calls
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """``calls`` are the AWS calls made so far."""
+
+    handler: Callable[..., dict[str, Any]]
+    calls: Calls
+
+    def __call__(self, event: dict[str, Any], **parts: Any) -> dict[str, Any]:
+        return self.handler(event, object(), **parts)
+
+
+@contextmanager
+def in_process(stack: Stack, folder: str, **environment: str) -> Iterator[InProcess]:
+    """The handler of ``functions/<folder>`` in its deployed environment, with these variables on top."""
+    configuration = _configuration(stack, folder)
+    role = stack.client("sts").assume_role(RoleArn=configuration["Role"], RoleSessionName=f"test-{random_hex(4)}")
+    variables = {
+        **configuration["Environment"]["Variables"],
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "AWS_DEFAULT_REGION": stack.region,
+        "AWS_REGION": stack.region,
+        "AWS_ACCESS_KEY_ID": role["Credentials"]["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": role["Credentials"]["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": role["Credentials"]["SessionToken"],
+        **environment,
+    }
+    with _environment(variables), recorded_calls() as calls:
+        yield InProcess(_handler(folder), calls)
+
+
+def _configuration(stack: Stack, folder: str) -> dict[str, Any]:
+    logical_id = "".join(word.title() for word in folder.split("_")) + "Function"
+    for page in stack.client("lambda").get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            if function["FunctionName"].startswith(f"promptmill-local-{logical_id}-"):
+                found: dict[str, Any] = function
+                return found
+    raise AssertionError(f"{logical_id} is not deployed")
+
+
+def _handler(folder: str) -> Callable[..., dict[str, Any]]:
+    spec = importlib.util.spec_from_file_location(f"functions_{folder}", ROOT / "functions" / folder / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler: Callable[..., dict[str, Any]] = module.lambda_handler
+    return handler
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        forget_cached()
+
+
+def api_event(method: str, path: str, *, address: str, body: str | None = None) -> dict[str, Any]:
+    """What API Gateway sends a function for a request from this address."""
+    resource = "/v1/jobs/{job_id}" if path.startswith("/v1/jobs/") else path
+    return {
+        "resource": resource,
+        "path": path,
+        "httpMethod": method,
+        "headers": {"content-type": "application/json", "host": "api.example.com"},
+        "multiValueHeaders": {"content-type": ["application/json"], "host": ["api.example.com"]},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": {"job_id": path.rpartition("/")[2]} if "{" in resource else None,
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": f"req-{random_hex(8)}",
+            "identity": {"sourceIp": address},
+            "domainName": "api.example.com",
+            "path": f"/local{path}",
+            "stage": "local",
+            "httpMethod": method,
+            "resourcePath": resource,
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }

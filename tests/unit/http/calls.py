@@ -1,0 +1,124 @@
+"""One request through one of the two API functions, as API Gateway sends it and as the caller gets the answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from promptmill.http.read_routes import read_api
+from promptmill.http.resolver import resolve
+from promptmill.http.submit_routes import submit_api
+from promptmill.identity.caller import caller_of
+from promptmill.jobs.intake import Intake
+from promptmill.jobs.waiting import wait_for_end
+from tests.support.builders import FakeClock, a_policy
+from tests.unit.jobs.fakes import FakeWorkflow, MemoryArtifacts, MemoryJobStore, MemoryRates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptmill.jobs.model import Job
+    from promptmill.limits.gcra import RatePolicy
+
+ADDRESS = "203.0.113.7"
+SALT = "salt-of-the-tests"
+ORIGINS = ("https://one.example", "https://two.example")
+REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+
+def an_event(
+    method: str,
+    path: str,
+    *,
+    body: str | None = None,
+    headers: dict[str, str] | None = None,
+    base64: bool = False,
+    resource: str | None = None,
+) -> dict[str, Any]:
+    """A proxy event of a REST API: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html."""
+    sent = headers or {}
+    return {
+        "resource": resource or path,
+        "path": path,
+        "httpMethod": method,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": REQUEST_ID,
+            "identity": {"sourceIp": ADDRESS, "userAgent": "tests"},
+            "domainName": "abc123.execute-api.eu-west-1.amazonaws.com",
+            "path": f"/dev{path}",
+            "stage": "dev",
+            "httpMethod": method,
+            "resourcePath": resource or path,
+        },
+        "body": body,
+        "isBase64Encoded": base64,
+    }
+
+
+OWNER = caller_of(an_event("GET", "/"), salt=SALT).owner
+BASE_URL = "https://abc123.execute-api.eu-west-1.amazonaws.com/dev"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """``headers`` have lower-case names."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+def reply(answer: dict[str, Any]) -> Reply:
+    many = answer["multiValueHeaders"]
+    assert all(len(values) == 1 for values in many.values())
+    return Reply(answer["statusCode"], {name.lower(): values[0] for name, values in many.items()}, answer["body"])
+
+
+class Api:
+    """Both functions over parts in memory. ``clock`` passes only while the API waits for a job."""
+
+    def __init__(
+        self,
+        *,
+        jobs: MemoryJobStore | None = None,
+        tat_ms: int | None = None,
+        workflow: FakeWorkflow | None = None,
+        policy: RatePolicy | None = None,
+        rates: MemoryRates | None = None,
+    ) -> None:
+        self.jobs = jobs if jobs is not None else MemoryJobStore()
+        self.workflow = workflow or FakeWorkflow()
+        self.clock = FakeClock()
+        self.artifacts = MemoryArtifacts()
+        policy = policy or a_policy(limit=10, period_seconds=60, burst=10)
+        self._intake = Intake(self.jobs, rates or MemoryRates(tat_ms), self.workflow, policy, retention_days=90)
+
+    def post(
+        self, path: str, document: Any = None, *, body: str | None = None, headers: dict[str, str] | None = None
+    ) -> Reply:
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        text = json.dumps(document) if body is None else body
+        return self.submit(an_event("POST", path, body=text, headers=sent))
+
+    def get(self, path: str, *, headers: dict[str, str] | None = None) -> Reply:
+        return self.read(an_event("GET", path, headers=headers))
+
+    def submit(self, event: dict[str, Any]) -> Reply:
+        return reply(resolve(submit_api(self._intake, self._wait), event, None))
+
+    def read(self, event: dict[str, Any]) -> Reply:
+        return reply(resolve(read_api(self.jobs, self.artifacts), event, None))
+
+    def _wait(self, read: Callable[[], Job], budget_ms: int) -> Job | None:
+        return wait_for_end(read, budget_ms, sleep=self.clock.sleep, clock=self.clock)

@@ -1,0 +1,169 @@
+"""Outside parts in memory, with the promises of the real ones; ``tests/integration`` holds both job stores to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from promptmill.artifacts.store import ArtifactStore
+from promptmill.clock import now_ms
+from promptmill.errors import JobNotFound, JobSettled, JobStateBroken, PromptmillError, StoreUnavailable
+from promptmill.jobs.gateway import GenerationWorkflow
+from promptmill.jobs.ledger import Call
+from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.store import JobStore, StoredWork
+from promptmill.limits.gcra import RatePolicy
+from promptmill.limits.store import RateStore
+from promptmill.prompting.model import ProviderRequest
+from promptmill.providers.catalog import Model
+from promptmill.providers.interface import Answer
+
+
+class MemoryJobStore(JobStore):
+    """Jobs in a dictionary. What is stored has been through JSON, as in DynamoDB."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.requests: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self.calls: dict[tuple[str, int], Call] = {}
+
+    def add(self, job: Job) -> None:
+        if self.jobs.setdefault(job.id, job) != job:
+            raise StoreUnavailable("the id is taken")
+
+    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+        job = self.jobs.get(job_id)
+        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
+        if job is None or job.owner != owner or job.expires_at_seconds < at_seconds:
+            raise JobNotFound
+        return job
+
+    def begin(self, job_id: str, *, at: str, step: str) -> Job:
+        job = self.jobs.get(job_id)
+        if job is None or job.status.is_terminal:
+            raise JobSettled
+        return self._put(job, status=JobStatus.RUNNING, started_at=job.started_at or at, step=step)
+
+    def put_request(self, job: Job, request: dict[str, Any], *, models: Sequence[str]) -> None:
+        self.requests[job.id] = (json.dumps(request), tuple(models))
+
+    def load_work(self, job_id: str) -> StoredWork:
+        if job_id not in self.jobs:
+            raise JobStateBroken
+        request, models = self.requests.get(job_id, ("null", ()))
+        calls = tuple(call for (owner, _), call in sorted(self.calls.items()) if owner == job_id)
+        return StoredWork(self.jobs[job_id], json.loads(request), models, calls)
+
+    def start_call(self, job: Job, call: Call, *, cost: dict[str, Any]) -> bool:
+        stored = self.jobs[job.id]
+        is_as_given = stored.status is JobStatus.RUNNING and stored.result is None and stored.cost == job.cost
+        if not is_as_given or (job.id, call.number) in self.calls:
+            return False
+        self.calls[job.id, call.number] = call
+        self._put(stored, step=call.step, cost=cost)
+        return True
+
+    def finish_call(
+        self,
+        job: Job,
+        call: Call,
+        *,
+        cost: dict[str, Any],
+        result: dict[str, Any] | None = None,
+        usage: dict[str, Any] | None = None,
+    ) -> bool:
+        stored = self.jobs[job.id]
+        if stored.cost != job.cost:
+            return False
+        if result is not None and (stored.status is not JobStatus.RUNNING or stored.result is not None):
+            return False
+        self.calls[job.id, call.number] = call
+        self._put(stored, cost=cost)
+        if result is not None:
+            self._put(self.jobs[job.id], result=result, usage=usage)
+        return True
+
+    def settle_unstarted(self, job_id: str, *, at: str, error: dict[str, Any]) -> bool:
+        job = self.jobs[job_id]
+        if job.status is not JobStatus.QUEUED:
+            return job.status is JobStatus.FAILED
+        self._put(job, status=JobStatus.FAILED, finished_at=at, error=error)
+        return True
+
+    def _put(self, job: Job, **fields: Any) -> Job:
+        written = {name: json.loads(json.dumps(value)) for name, value in fields.items() if isinstance(value, dict)}
+        self.jobs[job.id] = replace(job, **{**fields, **written})
+        return self.jobs[job.id]
+
+
+class MemoryArtifacts(ArtifactStore):
+    """Objects in a dictionary. ``fails_at`` counts the writes that fail, from 1."""
+
+    def __init__(self, *, fails_at: Sequence[int] = ()) -> None:
+        self.objects: dict[str, tuple[bytes, str]] = {}
+        self.writes = 0
+        self._fails_at = fails_at
+
+    def put_once(self, key: str, content: bytes, content_type: str) -> bool:
+        self.writes += 1
+        if self.writes in self._fails_at:
+            raise StoreUnavailable
+        return self.objects.setdefault(key, (content, content_type)) == (content, content_type)
+
+    def link(self, key: str) -> str:
+        return f"https://artifacts.example.com/{key}?signature=secret"
+
+
+class MemoryRates(RateStore):
+    """One arrival time for everybody."""
+
+    def __init__(self, tat_ms: int | None = None, *, error: PromptmillError | None = None) -> None:
+        self._tat_ms = tat_ms
+        self._error = error
+        self.asked: list[tuple[str, str]] = []
+
+    def peek(self, owner: str, policy: RatePolicy) -> int | None:
+        self.asked.append((owner, policy.name))
+        if self._error:
+            raise self._error
+        return self._tat_ms
+
+
+class FakeWorkflow(GenerationWorkflow):
+    """Remembers what was started. ``error`` is raised at every start, after ``meanwhile`` ran."""
+
+    def __init__(
+        self, error: PromptmillError | None = None, *, meanwhile: Callable[[str], object] | None = None
+    ) -> None:
+        self.started: dict[str, dict[str, Any]] = {}
+        self._error = error
+        self._meanwhile = meanwhile
+
+    def start(self, job_id: str, state: dict[str, Any]) -> None:
+        if self._meanwhile:
+            self._meanwhile(job_id)
+        if self._error:
+            raise self._error
+        self.started[job_id] = json.loads(json.dumps(state))
+
+
+class FakeProvider:
+    """Gives what it was made with, in order; an error is raised. ``meanwhile`` runs during every call."""
+
+    def __init__(self, *outcomes: Answer | BaseException, meanwhile: Callable[[], object] | None = None) -> None:
+        self._outcomes = list(outcomes)
+        self._meanwhile = meanwhile
+        self.asked: list[tuple[str, ProviderRequest]] = []
+
+    def generate(
+        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+    ) -> Answer:
+        self.asked.append((model.alias, request))
+        outcome = self._outcomes.pop(0)
+        if self._meanwhile:
+            self._meanwhile()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome

@@ -1,0 +1,131 @@
+"""Each event of ``events/lambda`` is taken by the function it is named after."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from local.sam import ROOT
+from promptmill.http.read_routes import read_api
+from promptmill.http.resolver import resolve
+from promptmill.http.submit_routes import submit_api
+from promptmill.identity.caller import caller_of
+from promptmill.jobs.assemble import assemble_prompt
+from promptmill.jobs.intake import Intake
+from promptmill.jobs.model import JobStatus
+from promptmill.settings import settings
+from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, a_job, a_policy
+from tests.unit.jobs.attempts import a_text_answer, an_image_answer
+from tests.unit.jobs.fakes import FakeProvider, FakeWorkflow, MemoryArtifacts, MemoryJobStore, MemoryRates
+
+FOLDER = ROOT / "events" / "lambda"
+MODELS = {"enhance": ["claude-haiku-4.5"], "image": ["flux-schnell"]}
+SALT = "salt"
+
+
+@pytest.fixture(autouse=True)
+def _variables(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[None]:
+    monkeypatch.setenv("PROMPTMILL_STAGE", "dev")
+    monkeypatch.setenv("PROMPTMILL_OWNER_SALT", SALT)
+    monkeypatch.setenv("PROMPTMILL_TEXT_MODELS", ",".join(MODELS["enhance"]))
+    monkeypatch.setenv("PROMPTMILL_IMAGE_MODELS", ",".join(MODELS["image"]))
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+    return event
+
+
+def handler(folder: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"sampled_{folder}", ROOT / "functions" / folder / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.lambda_handler
+
+
+def a_store(event: dict[str, Any], kind: str, *, assembled: bool) -> MemoryJobStore:
+    """A store that has the event's job."""
+    jobs = MemoryJobStore()
+    jobs.add(a_job(id=event["job_id"], kind=kind, input=IMAGE_INPUT if kind == "image" else TEXT_INPUT))
+    if assembled:
+        assemble_prompt(event["job_id"], jobs=jobs, configured=MODELS)
+    return jobs
+
+
+def test_every_function_has_an_event_and_every_event_a_function() -> None:
+    functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+    assert {path.stem.partition("-")[0] for path in FOLDER.glob("*.json")} == functions
+
+
+def test_submit_job_accepts_its_event() -> None:
+    workflow = FakeWorkflow()
+    intake = Intake(MemoryJobStore(), MemoryRates(), workflow, a_policy(), 90)
+    answer = resolve(submit_api(intake), sample("submit_job"), None)
+    assert answer["statusCode"] == 202
+    assert list(workflow.started) == [json.loads(answer["body"])["id"]]
+
+
+def test_the_event_of_generate_prompt_is_a_body_that_route_takes() -> None:
+    """Its job is refused by the limit, so that nobody waits for it."""
+    intake = Intake(MemoryJobStore(), MemoryRates(tat_ms=1 << 50), FakeWorkflow(), a_policy(), 90)
+    answer = resolve(submit_api(intake), sample("submit_job-generate_prompt"), None)
+    assert answer["statusCode"] == 429
+
+
+def test_read_jobs_finds_the_job_of_its_event() -> None:
+    event, jobs = sample("read_jobs"), MemoryJobStore()
+    job_id = event["pathParameters"]["job_id"]
+    owner = caller_of(event, salt=SALT).owner
+    jobs.add(a_job("succeeded", id=job_id, owner=owner, expires_at_seconds=4_000_000_000))
+    answer = resolve(read_api(jobs, MemoryArtifacts()), event, None)
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["id"] == job_id
+
+
+@pytest.mark.parametrize("name", ["read_jobs-health", "read_jobs-models"])
+def test_read_jobs_answers_what_needs_no_job(name: str) -> None:
+    assert resolve(read_api(MemoryJobStore(), MemoryArtifacts()), sample(name), None)["statusCode"] == 200
+
+
+def test_assemble_prompt_names_the_models_of_its_job() -> None:
+    event = sample("assemble_prompt")
+    answer = handler("assemble_prompt")(event, None, jobs=a_store(event, "enhance", assembled=False))
+    assert answer["candidates"][0]["model"] == sample("invoke_bedrock")["model"]
+
+
+def test_invoke_bedrock_makes_the_call_of_its_event() -> None:
+    event = sample("invoke_bedrock")
+    provider = FakeProvider(a_text_answer())
+    answer = handler("invoke_bedrock")(event, None, jobs=a_store(event, "enhance", assembled=True), provider=provider)
+    assert answer["usage"]["model"] == event["model"]
+
+
+def test_invoke_flux_makes_the_call_of_its_event() -> None:
+    event = sample("invoke_flux")
+    answer = handler("invoke_flux")(
+        event,
+        None,
+        jobs=a_store(event, "image", assembled=True),
+        artifacts=MemoryArtifacts(),
+        provider=FakeProvider(an_image_answer(0)),
+    )
+    assert answer["usage"]["images"] == 1
+
+
+def test_enhance_by_rules_does_the_work_of_its_event() -> None:
+    event = sample("enhance_by_rules")
+    jobs = a_store(event, "enhance", assembled=True)
+    answer = handler("enhance_by_rules")(event, None, jobs=jobs)
+    assert answer["usage"]["model"] == event["model"]
+    job = jobs.jobs[event["job_id"]]
+    assert replace(job, status=JobStatus.SUCCEEDED).result

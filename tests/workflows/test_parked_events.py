@@ -1,0 +1,83 @@
+"""An event the bus does not take waits in a queue, and the job goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from promptmill.events.envelope import outcome_event_id
+from promptmill.jobs.model import JobStatus
+from tests.workflows.cases import Case, case
+from tests.workflows.machines import Change, Machine, Missing, missing
+
+if TYPE_CHECKING:
+    from tests.workflows.cases import Runs
+
+ACCEPTED = case("accepted_event_parked", machine=missing("EventBusName", "AnnounceAccepted"))
+SUCCEEDED = case("succeeded_event_parked", machine=missing("EventBusName", "PublishOutcome"), slow=True)
+REJECTED = case(
+    "rejected_event_parked",
+    machine=missing("EventBusName", "PublishRefusal"),
+    before=lambda world, job: world.set_arrival_time(job, 2_000_000_000_000),
+    slow=True,
+)
+FAILED = case(
+    "failed_event_parked", machine=missing("EventBusName", "PublishRefusal"), chat=[{"status": 400}], slow=True
+)
+EXPIRED = case("expired_event_parked", machine=missing("EventBusName", "PublishRefusal"), deadline_in_ms=-1, slow=True)
+UNDELIVERED = case(
+    "event_undelivered",
+    machine=Machine((Change("EventBusName", Missing()), Change("ParkedEventsQueueUrl", Missing()))),
+    slow=True,
+)
+OUTCOMES = [
+    (SUCCEEDED, JobStatus.SUCCEEDED, "JobSucceeded"),
+    (REJECTED, JobStatus.REJECTED, "JobRejected"),
+    (FAILED, JobStatus.FAILED, "JobFailed"),
+    (EXPIRED, JobStatus.EXPIRED, "JobFailed"),
+]
+
+
+def test_a_job_whose_acceptance_could_not_be_published_runs_all_the_same(runs: Runs) -> None:
+    run = runs.of(ACCEPTED)
+    assert run.execution.attempts("AnnounceAccepted") == 4
+    assert run.execution.states[:4] == ["AnnounceAccepted", "ParkEvent", "ChooseByStatus", "CheckRate"]
+    assert run.job.status is JobStatus.SUCCEEDED
+    assert run.event_names == ["job.succeeded"]
+    assert [message["DetailType"] for message in run.parked] == ["job.accepted"]
+
+
+@pytest.mark.parametrize(("one", "status", "ending"), OUTCOMES, ids=str)
+def test_an_outcome_that_could_not_be_published_is_parked_and_the_job_keeps_its_end(
+    runs: Runs, one: Case, status: JobStatus, ending: str
+) -> None:
+    run = runs.of(one)
+    publisher = "PublishOutcome" if status is JobStatus.SUCCEEDED else "PublishRefusal"
+    assert run.execution.attempts(publisher) == 7
+    assert run.execution.states[-3:] == ["ParkEvent", "ChooseByStatus", ending]
+    assert run.job.status is status
+    assert run.event_names == ["job.accepted"]
+    (message,) = run.parked
+    assert message["Detail"]["metadata"]["id"] == outcome_event_id(run.job.id)
+    assert message["Detail"]["data"]["status"] == status
+
+
+@pytest.mark.parametrize("one", [ACCEPTED, SUCCEEDED, REJECTED, FAILED, EXPIRED], ids=str)
+def test_a_parked_event_is_an_entry_that_put_events_takes_as_it_is(runs: Runs, one: Case) -> None:
+    (message,) = runs.of(one).parked
+    detail = message.pop("Detail")
+    assert message == {
+        "EventBusName": runs.world.stack.bus_name,
+        "Source": "promptmill.jobs",
+        "DetailType": f"job.{'accepted' if one is ACCEPTED else detail['data']['status']}",
+    }
+
+
+def test_an_event_neither_bus_nor_queue_takes_stops_the_execution_and_the_job_is_not_begun(runs: Runs) -> None:
+    run = runs.of(UNDELIVERED)
+    assert run.execution.states == ["AnnounceAccepted", "ParkEvent", "EventUndelivered"]
+    assert run.execution.attempts("ParkEvent") == 9
+    assert (run.execution.status, run.execution.error) == ("FAILED", "EventUndelivered")
+    assert run.events == run.parked == []
+    assert run.job.status is JobStatus.QUEUED
