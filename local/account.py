@@ -42,8 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     environment = dict(os.environ) | {"SAM_CLI_TELEMETRY": "0"}
     environment["PATH"] = os.pathsep.join([str(BIN), str(Path(str(interpreter)).parent), environment["PATH"]])
-    for command in (["build"], ["deploy", "--config-env", stage]):
-        code = subprocess.run([BIN / "sam", *command], cwd=ROOT, env=environment, check=False).returncode
+    layer = ROOT / ".aws-sam" / "build" / "CoreLayer" / "python"
+    for command in (
+        [BIN / "sam", "build"],
+        [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", layer],
+        [BIN / "sam", "deploy", "--config-env", stage],
+    ):
+        code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         if code:
             return code
     outputs = read_outputs(session, stack_name(stage))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from local.ministack_differences import mend_differences
 from local.sam import CREDENTIALS, REGION, ROOT, StackError, build, deploy, locked
 from local.supervisor import STAY
 
@@ -220,7 +221,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         real_image_model=real_images,
         built_template=str(template),
     )
-    _finish(stack, outputs)
+    mend_differences(stack, outputs)
     (folder / "stack.json").write_text(json.dumps(asdict(stack), indent=2) + "\n")
     (folder / "env").write_text(shell_environment(stack))
     return stack
@@ -241,41 +242,6 @@ def shell_environment(stack: Stack) -> str:
 def _has_real_text_model(providers_url: str) -> bool:
     with urllib.request.urlopen(f"{providers_url}/_health", timeout=10) as answer:
         return not json.load(answer)["stand_in"]
-
-
-def _finish(stack: Stack, outputs: Mapping[str, str]) -> None:
-    """What the template cannot say for MiniStack, each for the reason beside it."""
-    # MiniStack's gateway does not tell a function the address it was called at, which is known only now.
-    functions = stack.client("lambda")
-    for name in (outputs["SubmitJobFunctionName"], outputs["ReadJobsFunctionName"]):
-        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        variables["PROMPTMILL_PUBLIC_URL"] = stack.api_url
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-    # MiniStack asks for bedrock:ConverseStream where AWS asks for bedrock:InvokeModelWithResponseStream.
-    stack.client("iam").put_role_policy(
-        RoleName=outputs["InvokeBedrockRoleName"],
-        PolicyName="ministack-converse",
-        PolicyDocument=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Action": "bedrock:ConverseStream",
-                        "Resource": "arn:aws:bedrock:*::foundation-model/*",
-                    }
-                ],
-            }
-        ),
-    )
-    # The key is set after a deployment here as on AWS; the stand-in takes any.
-    stack.client("secretsmanager").put_secret_value(
-        SecretId=outputs["TogetherSecretArn"], SecretString=os.environ.get("TOGETHER_API_KEY") or "stand-in"
-    )
-    # MiniStack's CloudFormation has no AWS::Events::Archive, its EventBridge has.
-    events = stack.client("events")
-    with contextlib.suppress(events.exceptions.ResourceAlreadyExistsException):
-        events.create_archive(ArchiveName=stack.bus_name, EventSourceArn=outputs["EventBusArn"])
 
 
 def _outputs(endpoint_url: str) -> dict[str, str]:

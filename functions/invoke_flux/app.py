@@ -10,6 +10,7 @@ from promptmill.providers.flux import FluxProvider
 from promptmill.providers.interface import Provider
 from promptmill.providers.secret import together_key
 from promptmill.settings import settings
+from promptmill.step_log import logged_step
 
 
 @cache
@@ -26,11 +27,12 @@ def lambda_handler(
     artifacts: ArtifactStore | None = None,
     provider: Provider | None = None,
 ) -> dict[str, Any]:
-    return run_attempt(
-        event["job_id"],
-        event["model"],
-        step="InvokeFlux",
-        provider=provider or flux_provider(),
-        jobs=jobs or job_store(),
-        artifacts=artifacts or artifact_store(),
-    )
+    with logged_step("InvokeFlux", job_id=event["job_id"], model=event["model"]):
+        return run_attempt(
+            event["job_id"],
+            event["model"],
+            step="InvokeFlux",
+            provider=provider or flux_provider(),
+            jobs=jobs or job_store(),
+            artifacts=artifacts or artifact_store(),
+        )

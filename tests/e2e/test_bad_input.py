@@ -81,7 +81,7 @@ def test_of_a_key_given_twice_the_last_counts(api: Api) -> None:
     content = '{"kind": "image", "kind": "enhance", "prompt": "x", "prompt": "Plan a picnic for twelve people."}'
     answer = api.http.post("/v1/jobs", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 202
-    assert answer.json()["kind"] == ENHANCE["kind"]
+    assert api.finished(answer.json()["id"])["kind"] == ENHANCE["kind"]
 
 
 def test_the_character_set_and_the_case_of_the_content_type_do_not_matter(api: Api) -> None:
@@ -91,3 +91,4 @@ def test_the_character_set_and_the_case_of_the_content_type_do_not_matter(api: A
         headers={"content-type": "Application/JSON; charset=utf-8"},
     )
     assert answer.status_code == 202
+    assert api.finished(answer.json()["id"])["status"] == "succeeded"

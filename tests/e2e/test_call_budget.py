@@ -39,10 +39,10 @@ def _assembled(stack: Stack, jobs: JobStore, kind: str) -> Job:
     return job
 
 
-def test_a_post_is_one_look_one_write_and_one_start(stack: Stack) -> None:
+def test_a_post_is_one_look_one_write_and_one_start(stack: Stack, api: Api) -> None:
     body = json.dumps({"kind": "enhance", "prompt": PROMPT})
     with in_process(stack, "submit_job") as submit:
-        answer = submit(api_event("POST", "/v1/jobs", address=new_address(), body=body))
+        answer = submit(api_event("POST", "/v1/jobs", address=api.address, body=body))
         assert answer["statusCode"] == 202
         assert submit.calls.by_operation == {
             "dynamodb.GetItem": 1,
@@ -50,6 +50,7 @@ def test_a_post_is_one_look_one_write_and_one_start(stack: Stack) -> None:
             "stepfunctions.StartExecution": 1,
         }
         assert len(submit.calls) <= 4
+    assert api.finished(json.loads(answer["body"])["id"])["status"] == "succeeded"
 
 
 def test_a_refused_post_makes_no_call(stack: Stack) -> None:

@@ -51,6 +51,7 @@ def test_a_posted_job_is_accepted_with_all_a_frontend_needs_to_follow_it(api: Ap
     assert remaining is not None
     assert remaining[1] == "9"
     assert 1 <= int(remaining[2]) <= 6
+    assert api.finished(job.id)["status"] == "succeeded"
 
 
 def test_its_location_leads_to_the_result(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.config import Config
@@ -16,13 +17,14 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from promptmill import errors
+from promptmill.artifacts.store import ArtifactStore
 from promptmill.gateway import STORE_TIMEOUT_SECONDS, aws_client, aws_session, error_code, store_errors
 from promptmill.jobs.store import JobStore
 from tests.integration.tables import client
 from tests.support.builders import AT, AT_MS, COST, OWNER, a_call, a_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 URL = "https://dynamodb.eu-west-1.amazonaws.com"
 
@@ -111,11 +113,21 @@ def test_a_client_error_has_its_code() -> None:
     assert error_code(a_client_error("SlowDown")) == "SlowDown"
 
 
-def test_clients_are_made_once_and_do_not_wait_or_retry_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _lambda_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the runtime gives to a function."""
     for name, value in (("DEFAULT_REGION", "eu-west-1"), ("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x")):
         monkeypatch.setenv(f"AWS_{name}", value)
-    aws_session.cache_clear()
-    aws_client.cache_clear()
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for cached in (aws_session, aws_client):
+        cached.cache_clear()
+    yield
+    for cached in (aws_session, aws_client):
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("_lambda_environment")
+def test_clients_are_made_once_and_do_not_wait_or_retry_without_end() -> None:
     made = aws_client("dynamodb")
     assert made is aws_client("dynamodb")
     assert made.meta.config.read_timeout == STORE_TIMEOUT_SECONDS
@@ -123,9 +135,13 @@ def test_clients_are_made_once_and_do_not_wait_or_retry_without_end(monkeypatch:
     assert made.meta.config.retries == {"mode": "standard", "total_max_attempts": 3}
     once = aws_client("dynamodb", attempts=1)
     assert once.meta.config.retries["total_max_attempts"] == 1
-    assert aws_client("s3").meta.config.signature_version == "s3v4"
-    aws_session.cache_clear()
-    aws_client.cache_clear()
+
+
+@pytest.mark.usefixtures("_lambda_environment")
+def test_links_are_signed_the_new_way_and_for_the_host_of_the_region() -> None:
+    link = urlsplit(ArtifactStore("artifacts-of-a-test", aws_client("s3")).link("artifacts/o/j/i.png"))
+    assert link.hostname == "artifacts-of-a-test.s3.eu-west-1.amazonaws.com"
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link.query
 
 
 JOB = a_job("running")

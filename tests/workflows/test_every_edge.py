@@ -21,6 +21,7 @@ def test_every_edge_of_the_file_is_taken(runs: Runs) -> None:
     for case in CASES:
         for execution in runs.of(case).executions:
             taken |= taken_edges(template(), execution.history)
+    assert taken <= edges_of(template())
     never = sorted(map(str, edges_of(template()) - taken))
     assert not never, "no execution took:\n" + "\n".join(never)
 

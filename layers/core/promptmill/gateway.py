@@ -48,8 +48,10 @@ def aws_client(service: str, *, read_timeout_seconds: int = STORE_TIMEOUT_SECOND
         connect_timeout=3,
         read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        # Links to artifacts: without this, botocore signs them the old way, which newer Regions refuse.
+        # Links to artifacts: without these, botocore signs them the old way, which newer Regions refuse, and for the
+        # global host, which redirects to a young bucket's Region, where the signature does not hold.
         signature_version="s3v4" if service == "s3" else None,
+        s3={"addressing_style": "virtual"} if service == "s3" else None,
     )
     return aws_session().create_client(service, config=config)
 

@@ -86,6 +86,13 @@ def test_a_derived_id_carries_the_time_of_its_source(at_ms: int) -> None:
     assert derived_id("evt", source, "outcome")[4:14] == source[4:14]
 
 
+def test_what_follows_the_time_of_a_derived_id_is_the_labels_own() -> None:
+    full, empty = f"job_01ARZ3NDEK{'Z' * 16}", f"job_01ARZ3NDEK{'0' * 16}"
+    for source in (full, empty):
+        assert len({derived_id("evt", source, str(label)) for label in range(100)}) == 100
+        assert derived_id("evt", source, "outcome")[-16:] != source[-16:]
+
+
 @pytest.mark.parametrize(
     "text",
     [

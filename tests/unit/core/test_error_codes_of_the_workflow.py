@@ -66,6 +66,7 @@ def test_an_error_that_has_no_business_there_is_an_internal_one(name: str) -> No
         "TypeError",
         "Provider",
         "Providerless",
+        "ModelErrorException",
         "InvalidRequestException",
         "StoreUnavailableNow",
         "MyModelNotFound",

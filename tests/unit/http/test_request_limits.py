@@ -129,7 +129,22 @@ def test_languages_are_bcp_47_tags(tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["", "e", "english language", "pt_BR", "pt-", "-BR", "pt-BR\n", "123", "é", "aaaaaaaaa", "en;drop", "pt--BR"]
+    "tag",
+    [
+        "",
+        "e",
+        "english language",
+        "pt_BR",
+        "pt-",
+        "-BR",
+        "pt-BR\n",
+        "123",
+        "é",
+        "aaaaaaaaa",
+        "en;drop",
+        "pt--BR",
+        "aa-a-a-a-a",
+    ],
 )
 def test_what_is_no_tag_is_no_language(tag: str) -> None:
     assert not is_accepted("enhance", language=tag)

@@ -34,7 +34,14 @@ MISSPELT = {
     "u": "you", "ur": "your", "pic": "picture", "pics": "pictures", "algorythm": "algorithm",
     "pyhton": "Python", "javascirpt": "JavaScript", "explane": "explain", "explian": "explain", "plese": "please",
     "pleas": "please", "beautifull": "beautiful", "lenght": "length", "heigth": "height", "widht": "width",
+    "litle": "little", "ourselfs": "ourselves", "themselfs": "themselves", "yr": "year", "yrs": "years",
 }  # fmt: skip
+
+# Words by their sound, before which "a" is certainly wrong.
+AFTER_AN = (
+    "ad|advert|animation|api|app|apple|application|article|email|engineer|essay|example|excel|idea|illustration|image|"
+    "info|intro|introduction|invitation|invoice|office|online|outline|overview"
+)
 
 PROPER = {
     "javascript": "JavaScript", "typescript": "TypeScript", "html": "HTML", "css": "CSS", "json": "JSON",

@@ -9,7 +9,7 @@ from functools import cache
 
 from promptmill.prompting.language import ENGLISH, primary_language
 from promptmill.prompting.sentences import strip_lead
-from promptmill.prompting.spelling import MISSPELT, PROPER, PROPER_IN_CODE
+from promptmill.prompting.spelling import AFTER_AN, MISSPELT, PROPER, PROPER_IN_CODE
 from promptmill.prompting.verbatim import PLACEHOLDER, SetAside, set_aside
 
 _BULLET = r"(?:[-*\u2022+]|\d{1,2}[.)]|[a-z]\))\s+"
@@ -104,6 +104,9 @@ def _tidy_english(line: str, *, in_code: bool) -> str:
     makes = "write|make|create|draw|build|generate|design|compose|paint|draft"
     line = re.sub(rf"(?i)\b({makes}) (?:me|us)\s+(?=(?:an?|the|some|another|{PLACEHOLDER})(?!\w))", r"\1 ", line)
     line = _spell(line, MISSPELT | PROPER | (PROPER_IN_CODE if in_code else {}))
+    line = re.sub(rf"(?:(?<![\w'\u2019./&-])a|^A) (?=(?i:{AFTER_AN})s?\b)", lambda article: article[0][0] + "n ", line)
+    # After a number it is a date.
+    line = re.sub(r"(?<=[a-z,)] )bc(?= [a-z])", "because", line)
     line = re.sub(r"(?<![\w'\u2019./&-])i(?=$|[\s,;!?]|['\u2019](?:m|ll|d|ve|s)\b)", "I", line)
     line = re.sub(rf"(?i)(?:[,.!;]?\s+(?:{_THANKS}|lol|haha+|pls|plz|please))+[.!]*$", ".", line)
     line = re.sub(r"(?<=[.!?])\.$", "", line)

@@ -1,0 +1,35 @@
+"""One log line per workflow step: which job, which step, how it ended, how long it took.
+
+The standard library's logger: with the log format JSON, Lambda writes ``extra`` as fields of the line, and importing
+Powertools for it would double what these functions import.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from promptmill.clock import monotonic_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOGGER = logging.getLogger("promptmill")
+
+
+@contextmanager
+def logged_step(step: str, **facts: str) -> Iterator[None]:
+    """Logs the step when it ends; ``facts`` are ids and names, never what a caller wrote. Errors pass through."""
+    _LOGGER.setLevel(logging.INFO)
+    started_ms = monotonic_ms()
+    outcome = "done"
+    try:
+        yield
+    except Exception as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        _LOGGER.info(
+            "step", extra={"step": step, "outcome": outcome, "duration_ms": monotonic_ms() - started_ms, **facts}
+        )

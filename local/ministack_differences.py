@@ -1,0 +1,48 @@
+"""What a deployment on MiniStack needs on top of the template, because MiniStack differs from AWS there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.stack import Stack
+
+
+def mend_differences(stack: Stack, outputs: Mapping[str, str]) -> None:
+    """Does after a deployment what the template cannot say for MiniStack, each for the reason beside it."""
+    # MiniStack's gateway does not tell a function the address it was called at, which is known only now.
+    functions = stack.client("lambda")
+    for name in (outputs["SubmitJobFunctionName"], outputs["ReadJobsFunctionName"]):
+        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        variables["PROMPTMILL_PUBLIC_URL"] = stack.api_url
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    # MiniStack asks for bedrock:ConverseStream where AWS asks for bedrock:InvokeModelWithResponseStream.
+    stack.client("iam").put_role_policy(
+        RoleName=outputs["InvokeBedrockRoleName"],
+        PolicyName="ministack-converse",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": "bedrock:ConverseStream",
+                        "Resource": "arn:aws:bedrock:*::foundation-model/*",
+                    }
+                ],
+            }
+        ),
+    )
+    # The key is set after a deployment here as on AWS; the stand-in takes any.
+    stack.client("secretsmanager").put_secret_value(
+        SecretId=outputs["TogetherSecretArn"], SecretString=os.environ.get("TOGETHER_API_KEY") or "stand-in"
+    )
+    # MiniStack's CloudFormation has no AWS::Events::Archive, its EventBridge has.
+    events = stack.client("events")
+    with contextlib.suppress(events.exceptions.ResourceAlreadyExistsException):
+        events.create_archive(ArchiveName=stack.bus_name, EventSourceArn=outputs["EventBusArn"])
