@@ -37,17 +37,19 @@ def main(arguments: list[str] | None = None) -> int:
     session = boto3.Session()
     interpreter = find_interpreter(runtime())
     problems = [*account_problems(session), *([] if interpreter else [missing_interpreter(runtime())])]
-    if problems:
+    if problems or interpreter is None:
         print("Not deployed:", *(f"- {problem}" for problem in problems), sep="\n", file=sys.stderr)
         return 1
     environment = dict(os.environ) | {"SAM_CLI_TELEMETRY": "0"}
-    environment["PATH"] = os.pathsep.join([str(BIN), str(Path(str(interpreter)).parent), environment["PATH"]])
+    environment["PATH"] = os.pathsep.join([str(BIN), str(Path(interpreter).parent), environment["PATH"]])
     layer = ROOT / ".aws-sam" / "build" / "CoreLayer" / "python"
-    for command in (
+    commands: tuple[list[str | Path], ...] = (
         [BIN / "sam", "build"],
+        # Compiled here for the reason local.sam.add_bytecode gives.
         [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", layer],
         [BIN / "sam", "deploy", "--config-env", stage],
-    ):
+    )
+    for command in commands:
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         if code:
             return code

@@ -9,7 +9,7 @@ import pytest
 from local.stack import ROOT, Stack, running
 from tests.support.api import Api, new_address
 
-# Retry pauses of the workflow at a twentieth of their length; limits high enough that only the tests of limits meet them.
+# Retry pauses of the workflow at a twentieth of their length.
 WAIT_SCALE = "0.05"
 
 

@@ -8,8 +8,9 @@ import threading
 import zipfile
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from local.stack import ROOT
 from promptmill.clock import random_hex
@@ -157,22 +158,22 @@ class Machines:
         return self._functions[key]
 
     def _create_function(self, substitution: str, wanted: Copy | Stub) -> str:
-        original = self._lambda.get_function_configuration(FunctionName=self.values[substitution])
-        variables: dict[str, str] = original["Environment"]["Variables"]
+        deployed = self._lambda.get_function(FunctionName=self.values[substitution])
+        original = deployed["Configuration"]
         if isinstance(wanted, Copy):
-            variables |= dict(wanted.environment)
-            source = (ROOT / "functions" / _folder(substitution) / "app.py").read_text(encoding="utf-8")
+            variables = {**original["Environment"]["Variables"], **dict(wanted.environment)}
+            code = httpx.get(deployed["Code"]["Location"]).content
         else:
             told = {"ERROR": wanted.error, "ANSWER": wanted.answer}
             variables = {name: value for name, value in told.items() if value is not None}
-            source = STUB
+            code = _zip(STUB)
         created = self._lambda.create_function(
             FunctionName=f"{original['FunctionName'][:50]}-{random_hex(4)}",
             Runtime=original["Runtime"],
             Role=original["Role"],
             Handler=original["Handler"],
             Layers=[layer["Arn"] for layer in original["Layers"]] if isinstance(wanted, Copy) else [],
-            Code={"ZipFile": _zip(source)},
+            Code={"ZipFile": code},
             Environment={"Variables": variables},
             Timeout=original["Timeout"],
         )
@@ -182,12 +183,6 @@ class Machines:
             return str(state["FunctionArn"]) if state["State"] == "Active" else None
 
         return eventually(active)
-
-
-def _folder(substitution: str) -> str:
-    """``InvokeBedrockFunctionArn`` → ``invoke_bedrock``."""
-    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in substitution)
-    return Path(words.removesuffix("_function_arn").lstrip("_")).name
 
 
 def _zip(source: str) -> bytes:
