@@ -74,8 +74,6 @@ def test_every_write_carries_the_condition() -> None:
     [
         ("SlowDown", errors.StoreUnavailable),
         ("InternalError", errors.StoreUnavailable),
-        # Two conditional writes of one key at the same time: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-        ("ConditionalRequestConflict", errors.StoreUnavailable),
         ("AccessDenied", errors.BrokenContractError),
         ("NoSuchBucket", errors.BrokenContractError),
     ],
@@ -88,6 +86,27 @@ def test_a_write_that_fails_is_never_taken_for_one_that_came_second(
         stub.add_client_error("put_object", code)
         with pytest.raises(error):
             ArtifactStore(BUCKET, stubbed).put_once("k", b"x", "image/png")
+
+
+# Two conditional writes of one key at the same time, which S3 asks to try again:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+def test_a_write_that_meets_another_under_way_is_tried_again() -> None:
+    stubbed = client("s3", config=Config(retries={"total_max_attempts": 1}))
+    with Stubber(stubbed) as stub:
+        stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+        stub.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+        assert ArtifactStore(BUCKET, stubbed).put_once("k", b"x", "image/png") is False
+        stub.assert_no_pending_responses()
+
+
+def test_a_write_that_keeps_meeting_another_is_given_up_as_unavailable() -> None:
+    stubbed = client("s3", config=Config(retries={"total_max_attempts": 1}))
+    with Stubber(stubbed) as stub:
+        for _ in range(3):
+            stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+        with pytest.raises(errors.StoreUnavailable, match="under way"):
+            ArtifactStore(BUCKET, stubbed).put_once("k", b"x", "image/png")
+        stub.assert_no_pending_responses()
 
 
 def test_a_link_reads_one_object_for_fifteen_minutes_and_is_signed_the_new_way(artifacts: ArtifactStore) -> None:

@@ -30,6 +30,16 @@ _NOT_WORTH_RETRYING = frozenset(
     }
 )
 
+# What a conditional write meets; the store that set the condition knows what it means.
+_CONDITIONS = frozenset(
+    {
+        "ConditionalCheckFailedException",
+        "ConditionalRequestConflict",
+        "PreconditionFailed",
+        "TransactionCanceledException",
+    }
+)
+
 
 @cache
 def aws_session() -> Session:
@@ -68,7 +78,7 @@ def store_errors() -> Iterator[None]:
         yield
     except ClientError as error:
         code = error_code(error)
-        if code in {"ConditionalCheckFailedException", "TransactionCanceledException", "PreconditionFailed"}:
+        if code in _CONDITIONS:
             raise
         if code in _NOT_WORTH_RETRYING:
             raise BrokenContractError(f"the store refused: {code}") from error

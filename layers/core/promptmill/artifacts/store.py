@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from promptmill.gateway import aws_client, store_errors
+from promptmill.errors import StoreUnavailable
+from promptmill.gateway import aws_client, error_code, store_errors
 from promptmill.settings import settings
 
 LINK_SECONDS = 15 * 60
+# S3 answers 409 when another conditional write of the key is under way, and asks to try again.
+_CONFLICT_ATTEMPTS = 3
 
 
 def artifact_key(owner: str, job_id: str, name: str) -> str:
@@ -27,14 +30,18 @@ class ArtifactStore:
         """
         from botocore.exceptions import ClientError
 
-        try:
-            with store_errors():
-                self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=content, ContentType=content_type, IfNoneMatch="*"
-                )
-        except ClientError:
-            return False
-        return True
+        for _ in range(_CONFLICT_ATTEMPTS):
+            try:
+                with store_errors():
+                    self._client.put_object(
+                        Bucket=self._bucket, Key=key, Body=content, ContentType=content_type, IfNoneMatch="*"
+                    )
+            except ClientError as error:
+                if error_code(error) == "PreconditionFailed":
+                    return False
+            else:
+                return True
+        raise StoreUnavailable("another write of the same object was under way at every attempt")
 
     def link(self, key: str) -> str:
         """A link that reads the object for ``LINK_SECONDS``, and nothing else. No call is made."""
