@@ -87,9 +87,9 @@ def test_its_times_are_in_order_and_its_deadline_and_expiry_are_as_asked(api: Ap
     assert timedelta(days=89) < kept <= timedelta(days=90)
 
 
-def test_a_finished_job_may_not_be_cached_since_it_is_private(api: Api) -> None:
+def test_a_job_is_kept_by_nobody_but_its_caller_who_asks_each_time(api: Api) -> None:
     job = api.run(kind="enhance", prompt=PROMPT)
-    assert api.http.get(f"/v1/jobs/{job['id']}").headers["cache-control"] == "private, no-store"
+    assert api.http.get(f"/v1/jobs/{job['id']}").headers["cache-control"] == "private, no-cache"
 
 
 def test_an_image_job_gives_links_to_pictures_of_the_size_asked_for(api: Api) -> None:

@@ -3,6 +3,7 @@
     PromptmillError
     ├── Refused                      the business says no: branch
     │   ├── InvalidInput             the caller's request breaks a rule
+    │   ├── InvalidHeader            a header breaks a rule (HTTP only)
     │   ├── MalformedBody            the body is not a JSON object (HTTP only)
     │   ├── UnsupportedMediaType     the body is not said to be JSON (HTTP only)
     │   ├── BodyTooLarge             the body is over the limit (HTTP only)
@@ -76,6 +77,10 @@ class InvalidInput(Refused):
         """``errors`` are (JSON pointer, what is wrong) pairs."""
         super().__init__(detail)
         self.errors = errors
+
+
+class InvalidHeader(Refused):
+    """A request header is not valid."""
 
 
 class MalformedBody(Refused):

@@ -15,6 +15,7 @@ INTERNAL = {
     "Refused",
     "TransientError",
     "BrokenContractError",
+    "InvalidHeader",
     "MalformedBody",
     "UnsupportedMediaType",
     "BodyTooLarge",

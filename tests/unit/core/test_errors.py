@@ -16,6 +16,7 @@ PUBLIC = {
     "PromptmillError": ("", "promptmill_error", False),
     "Refused": ("PromptmillError", "refused", False),
     "InvalidInput": ("Refused", "invalid_input", False),
+    "InvalidHeader": ("Refused", "invalid_header", False),
     "MalformedBody": ("Refused", "malformed_body", False),
     "UnsupportedMediaType": ("Refused", "unsupported_media_type", False),
     "BodyTooLarge": ("Refused", "body_too_large", False),

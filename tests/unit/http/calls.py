@@ -115,10 +115,10 @@ class Api:
         return self.read(an_event("GET", path, headers=headers))
 
     def submit(self, event: dict[str, Any]) -> Reply:
-        return reply(resolve(submit_api(self._intake, self._wait), event, None))
+        return reply(resolve(submit_api(self._intake, self._wait, self.artifacts), event, None))
 
     def read(self, event: dict[str, Any]) -> Reply:
-        return reply(resolve(read_api(self.jobs, self.artifacts), event, None))
+        return reply(resolve(read_api(self.jobs, self.artifacts, self._wait), event, None))
 
     def _wait(self, read: Callable[[], Job], budget_ms: int) -> Job | None:
         return wait_for_end(read, budget_ms, sleep=self.clock.sleep, clock=self.clock)

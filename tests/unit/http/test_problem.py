@@ -9,6 +9,7 @@ from promptmill.http.problem import problem_of
 
 STATUS = {
     "InvalidInput": 422,
+    "InvalidHeader": 400,
     "MalformedBody": 400,
     "UnsupportedMediaType": 415,
     "BodyTooLarge": 413,

@@ -13,7 +13,7 @@ _MODELS = {
     "openapi": (None, "The OpenAPI document."),
 }
 _PROBLEMS = {
-    400: "The body is not a JSON object.",
+    400: "A header breaks a rule, or the body is not a JSON object.",
     404: "There is no such job, or it is another owner's.",
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
@@ -28,12 +28,29 @@ _RATE = {
     "RateLimit": {"description": "What is left and when more is free.", **_TEXT},
     "RateLimit-Policy": {"description": "The limit that holds.", **_TEXT},
 }
+_TAG = {"ETag": {"description": "Changes with the job.", **_TEXT}}
 _RETRY = {"Retry-After": {"description": "Seconds.", **_COUNT}}
 _HEADERS: dict[int, dict[str, Any]] = {
-    202: {"Location": {"description": "The job.", **_TEXT}, **_RETRY, **_RATE},
+    202: {"Location": {"description": "The job.", **_TEXT}, **_RETRY, **_RATE, **_TAG},
     429: {**_RETRY, **_RATE},
     503: _RETRY,
 }
+
+
+_PREFER = {
+    "in": "header",
+    "name": "Prefer",
+    "description": "`wait=N`: wait up to N seconds, 1 to 25, for the job to end; see `Preference-Applied`.",
+    "schema": {"type": "string", "maxLength": 256},
+}
+_IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "description": "The ETag of the answer the caller has.",
+    "schema": {"type": "string"},
+}
+HEADER_PARAMETERS = {"submitJob": [_PREFER], "readJob": [_PREFER, _IF_NONE_MATCH]}
+"""The request headers of each operation, which no handler's signature names."""
 
 
 def responses(model: str, *statuses: int) -> dict[int, Any]:
@@ -44,6 +61,8 @@ def responses(model: str, *statuses: int) -> dict[int, Any]:
 
 
 def _response(model: str, status: int) -> dict[str, Any]:
+    if status == HTTPStatus.NOT_MODIFIED:
+        return {"description": "The caller has this answer.", "headers": _TAG}
     if status >= HTTPStatus.BAD_REQUEST:
         return _problem(_PROBLEMS[status], status)
     schema, description = _MODELS[model]

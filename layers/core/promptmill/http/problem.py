@@ -7,6 +7,7 @@ from typing import Any
 
 from promptmill.errors import (
     BodyTooLarge,
+    InvalidHeader,
     InvalidInput,
     JobNotFound,
     MalformedBody,
@@ -21,6 +22,7 @@ CONTENT_TYPE = "application/problem+json"
 
 _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidHeader: HTTPStatus.BAD_REQUEST,
     MalformedBody: HTTPStatus.BAD_REQUEST,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -9,52 +9,57 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from promptmill.clock import is_id, now_ms, timestamp
+from promptmill.clock import is_id
 from promptmill.errors import JobNotFound
 from promptmill.http.documents import responses
-from promptmill.http.resolver import base_url, json_response, make_resolver, note_in_log
+from promptmill.http.job_answer import job_answer
+from promptmill.http.prefer import wait_seconds
+from promptmill.http.resolver import json_response, make_resolver, note_in_log
 from promptmill.identity.caller import caller_of
-from promptmill.jobs.reading import public_job
+from promptmill.jobs.waiting import wait_for_end
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
-    from promptmill.artifacts.store import ArtifactStore
-    from promptmill.jobs.store import JobStore
+    from collections.abc import Callable
 
-RETRY_AFTER_SECONDS = 1
+    from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.model import Job
+    from promptmill.jobs.store import JobStore
 
 
 @cache
-def read_api(jobs: JobStore | None = None, artifacts: ArtifactStore | None = None) -> APIGatewayRestResolver:
+def read_api(
+    jobs: JobStore | None = None,
+    artifacts: ArtifactStore | None = None,
+    wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
+) -> APIGatewayRestResolver:
     """The resolver of the reading routes; None is this process's own store."""
     app = make_resolver()
 
     @app.get(
         "/v1/jobs/<job_id>",
         summary="Read a job",
-        description="The job in its current state. Links in an image result end after 15 minutes; "
-        "read again for new ones.",
+        description="The job in its current state, or, with `Prefer: wait=N`, its state after at most N seconds. "
+        "Links in an image result end after 15 minutes; read again for new ones.",
         tags=["Jobs"],
         operation_id="readJob",
-        responses=responses("job", HTTPStatus.OK, 404, 503),
+        responses=responses("job", HTTPStatus.OK, 304, 400, 404, 503),
     )
     def read_job(job_id: str) -> Response[Any]:
         if not is_id("job", job_id):
             raise JobNotFound
-        event = dict(app.current_event.raw_event)
+        seconds = wait_seconds(app.current_event.headers)
         (salt,) = settings().require("owner_salt")
-        job = (jobs or _default_jobs()).get(job_id, caller_of(event, salt=salt).owner)
+        owner = caller_of(dict(app.current_event.raw_event), salt=salt).owner
+        store = jobs or _default_jobs()
+        job = store.get(job_id, owner)
         note_in_log(job_id=job.id, kind=job.kind)
-        from promptmill.artifacts.store import LINK_SECONDS
-
-        document = public_job(
-            job,
-            base_url=base_url(event),
-            link=lambda key: (artifacts or _default_artifacts()).link(key),  # noqa: PLW0108 - no store without a link
-            link_expires_at=timestamp(now_ms() + LINK_SECONDS * 1000),
-        )
-        headers = {} if job.status.is_terminal else {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return json_response(HTTPStatus.OK, document, {"Cache-Control": "private, no-store", **headers})
+        headers = {}
+        if seconds:
+            headers["Preference-Applied"] = f"wait={seconds}"
+            if not job.status.is_terminal:
+                job = wait(lambda: store.get(job_id, owner), seconds * 1000) or store.get(job_id, owner)
+        return job_answer(app, job, HTTPStatus.OK, artifacts=lambda: artifacts or _default_artifacts(), headers=headers)
 
     @app.get(
         "/v1/health",

@@ -14,13 +14,14 @@ from promptmill.errors import ContentBlocked, RateLimited, describe_code
 from promptmill.http import problem
 from promptmill.http.body import reads_body
 from promptmill.http.documents import responses
+from promptmill.http.job_answer import accepted_headers, job_answer
+from promptmill.http.prefer import wait_seconds
 from promptmill.http.rate_headers import rate_headers
 from promptmill.http.resolver import base_url, json_response, make_resolver, note_in_log, request_id
 from promptmill.http.trace import trace_of
 from promptmill.identity.caller import caller_of
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import JobStatus
-from promptmill.jobs.reading import public_job
 from promptmill.jobs.requests import EnhanceJob, GeneratePrompt, ImageJob, JobRequest
 from promptmill.jobs.waiting import wait_for_end
 from promptmill.limits.gcra import RatePolicy, Standing
@@ -29,10 +30,10 @@ from promptmill.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from promptmill.artifacts.store import ArtifactStore
     from promptmill.identity.caller import Caller
     from promptmill.jobs.model import Job
 
-RETRY_AFTER_SECONDS = 1
 GENERATE_WAIT_MS = 25_000
 
 
@@ -52,25 +53,39 @@ def default_intake() -> Intake:
 
 @cache
 def submit_api(
-    intake: Intake | None = None, wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end
+    intake: Intake | None = None,
+    wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
+    artifacts: ArtifactStore | None = None,
 ) -> APIGatewayRestResolver:
-    """The resolver of both routes; ``intake`` None is this process's own."""
+    """The resolver of both routes; None is this process's own part."""
     app = make_resolver()
+
+    def stored_artifacts() -> ArtifactStore:
+        from promptmill.artifacts.store import artifact_store
+
+        return artifacts or artifact_store()
 
     @app.post(
         "/v1/jobs",
         summary="Submit a job",
-        description="Accepts the job and answers at once. Follow it at the Location.",
+        description="Accepts the job and answers at once, or, with `Prefer: wait=N`, with the finished job if it ends "
+        "within N seconds. Follow it at the Location.",
         tags=["Jobs"],
         operation_id="submitJob",
-        responses=responses("job", HTTPStatus.ACCEPTED, 400, 413, 415, 422, 429, 503),
+        responses=responses("job", HTTPStatus.OK, 202, 400, 413, 415, 422, 429, 503),
     )
     @reads_body(app, JobRequest)
     def submit_job(body: Annotated[JobRequest, Body()]) -> Response[Any]:
-        job, headers = _submit(app, intake or default_intake(), body)
-        document = public_job(job, base_url=base_url(_event(app)), link=str, link_expires_at="")
-        headers |= {"Location": document["links"]["self"], "Retry-After": str(RETRY_AFTER_SECONDS)}
-        return json_response(HTTPStatus.ACCEPTED, document, headers)
+        seconds = wait_seconds(app.current_event.headers)
+        parts = intake or default_intake()
+        job, headers = _submit(app, parts, body)
+        headers |= accepted_headers(app, job)
+        done = None
+        if seconds:
+            headers["Preference-Applied"] = f"wait={seconds}"
+            done = wait(lambda: parts.jobs.get(job.id, job.owner), seconds * 1000)
+        status = HTTPStatus.OK if done else HTTPStatus.ACCEPTED
+        return job_answer(app, done or job, status, artifacts=stored_artifacts, headers=headers)
 
     @app.post(
         "/v1/generate-prompt",
@@ -86,9 +101,8 @@ def submit_api(
         job, headers = _submit(app, parts, body.as_job())
         done = wait(lambda: parts.jobs.get(job.id, job.owner), GENERATE_WAIT_MS)
         if done is None:
-            document = public_job(job, base_url=base_url(_event(app)), link=str, link_expires_at="")
-            headers |= {"Location": document["links"]["self"], "Retry-After": str(RETRY_AFTER_SECONDS)}
-            return json_response(HTTPStatus.ACCEPTED, document, headers)
+            headers |= accepted_headers(app, job)
+            return job_answer(app, job, HTTPStatus.ACCEPTED, artifacts=stored_artifacts, headers=headers)
         if done.status is not JobStatus.SUCCEEDED:
             return _failed(app, done, parts.policy, headers)
         return json_response(HTTPStatus.OK, generated_prompt(done), headers)
