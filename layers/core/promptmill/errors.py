@@ -9,6 +9,8 @@
     │   ├── BodyTooLarge             the body is over the limit (HTTP only)
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
+    │   ├── IdempotencyMismatch      the key was used with another request (HTTP only)
+    │   ├── RequestInFlight          the same request is being accepted (HTTP only)
     │   ├── RateLimited              over the subject's rate
     │   ├── ContentBlocked           the provider's content filter refused
     │   └── DeadlinePassed           the job's own deadline is over
@@ -101,6 +103,16 @@ class JobNotFound(Refused):
 
 class JobSettled(Refused):
     """The job already has a terminal status."""
+
+
+class IdempotencyMismatch(Refused):
+    """The Idempotency-Key was used with another request."""
+
+
+class RequestInFlight(Refused):
+    """The same request is being accepted right now."""
+
+    retryable = True
 
 
 class RateLimited(Refused):

@@ -16,6 +16,8 @@ INTERNAL = {
     "TransientError",
     "BrokenContractError",
     "InvalidHeader",
+    "IdempotencyMismatch",
+    "RequestInFlight",
     "MalformedBody",
     "UnsupportedMediaType",
     "BodyTooLarge",

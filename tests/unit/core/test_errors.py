@@ -16,6 +16,8 @@ PUBLIC = {
     "PromptmillError": ("", "promptmill_error", False),
     "Refused": ("PromptmillError", "refused", False),
     "InvalidInput": ("Refused", "invalid_input", False),
+    "IdempotencyMismatch": ("Refused", "idempotency_mismatch", False),
+    "RequestInFlight": ("Refused", "request_in_flight", True),
     "InvalidHeader": ("Refused", "invalid_header", False),
     "MalformedBody": ("Refused", "malformed_body", False),
     "UnsupportedMediaType": ("Refused", "unsupported_media_type", False),

@@ -13,7 +13,7 @@ from promptmill.identity.caller import caller_of
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.waiting import wait_for_end
 from tests.support.builders import FakeClock, a_policy
-from tests.unit.jobs.fakes import FakeWorkflow, MemoryArtifacts, MemoryJobStore, MemoryRates
+from tests.unit.jobs.fakes import FakeWorkflow, MemoryArtifacts, MemoryJobStore, MemoryRates, MemoryRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,10 @@ class Api:
         self.clock = FakeClock()
         self.artifacts = MemoryArtifacts()
         policy = policy or a_policy(limit=10, period_seconds=60, burst=10)
-        self._intake = Intake(self.jobs, rates or MemoryRates(tat_ms), self.workflow, policy, retention_days=90)
+        self.records = MemoryRecords(self.jobs)
+        self._intake = Intake(
+            self.jobs, rates or MemoryRates(tat_ms), self.workflow, self.records, policy, retention_days=90
+        )
 
     def post(
         self, path: str, document: Any = None, *, body: str | None = None, headers: dict[str, str] | None = None

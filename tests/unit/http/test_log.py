@@ -23,7 +23,12 @@ BODY = {
     "negative_prompt": f"no {WORDS}",
     "metadata": {f"key {WORDS}": f"value {WORDS}"},
 }
-HEADERS = {"Authorization": f"Bearer {WORDS}", "Idempotency-Key": WORDS, "X-Custom": WORDS, "Cookie": WORDS}
+HEADERS = {
+    "Authorization": f"Bearer {WORDS}",
+    "X-Custom": WORDS,
+    "Cookie": WORDS,
+    "Idempotency-Key": WORDS.replace(" ", "-"),
+}
 
 
 class Breaking(MemoryJobStore):

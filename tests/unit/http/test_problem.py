@@ -10,6 +10,8 @@ from promptmill.http.problem import problem_of
 STATUS = {
     "InvalidInput": 422,
     "InvalidHeader": 400,
+    "IdempotencyMismatch": 422,
+    "RequestInFlight": 409,
     "MalformedBody": 400,
     "UnsupportedMediaType": 415,
     "BodyTooLarge": 413,

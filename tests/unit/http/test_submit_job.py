@@ -12,7 +12,7 @@ from promptmill import errors
 from promptmill.jobs.intake import Intake
 from tests.support.builders import PROMPT, a_policy
 from tests.unit.http.calls import BASE_URL, OWNER, REQUEST_ID, Api, Reply, an_event
-from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore, MemoryRates
+from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore, MemoryRates, MemoryRecords
 
 ENHANCE = {"kind": "enhance", "prompt": PROMPT}
 IMAGE = {"kind": "image", "prompt": "a red fox", "width": 256}
@@ -201,5 +201,6 @@ def test_another_method_on_the_path_is_no_path() -> None:
 def test_an_intake_may_be_compared_and_kept() -> None:
     """The resolver is made once per intake, which is why an intake must be hashable."""
     jobs, rates, workflow = MemoryJobStore(), MemoryRates(), FakeWorkflow()
-    made = [Intake(jobs, rates, workflow, a_policy(), 90) for _ in range(2)]
+    records = MemoryRecords(jobs)
+    made = [Intake(jobs, rates, workflow, records, a_policy(), 90) for _ in range(2)]
     assert len(set(made)) == 1

@@ -10,6 +10,8 @@ from typing import Any
 from promptmill.artifacts.store import ArtifactStore
 from promptmill.clock import now_ms
 from promptmill.errors import JobNotFound, JobSettled, JobStateBroken, PromptmillError, StoreUnavailable
+from promptmill.idempotency.record import IdempotencyRecord
+from promptmill.idempotency.store import IdempotencyStore
 from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.ledger import Call
 from promptmill.jobs.model import Job, JobStatus
@@ -32,6 +34,9 @@ class MemoryJobStore(JobStore):
     def add(self, job: Job) -> None:
         if self.jobs.setdefault(job.id, job) != job:
             raise StoreUnavailable("the id is taken")
+
+    def add_action(self, job: Job) -> dict[str, Any]:
+        return {"job": job}
 
     def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
         job = self.jobs.get(job_id)
@@ -129,6 +134,37 @@ class MemoryRates(RateStore):
         if self._error:
             raise self._error
         return self._tat_ms
+
+
+class MemoryRecords(IdempotencyStore):
+    """Idempotency records in a dictionary; ``beside`` is the job itself, put into ``jobs``."""
+
+    def __init__(self, jobs: MemoryJobStore) -> None:
+        self.records: dict[tuple[str, str], IdempotencyRecord] = {}
+        self._jobs = jobs
+
+    def take(
+        self, owner: str, key: str, record: IdempotencyRecord, *, beside: dict[str, Any], at_ms: int
+    ) -> IdempotencyRecord | None:
+        if (known := self.get(owner, key, at_ms=at_ms)) is not None:
+            return known
+        self.records[owner, key] = record
+        self._jobs.add(beside["job"])
+        return None
+
+    def get(self, owner: str, key: str, *, at_ms: int) -> IdempotencyRecord | None:
+        record = self.records.get((owner, key))
+        return record if record and record.expires_at_seconds > at_ms // 1000 else None
+
+    def mark_started(self, owner: str, key: str, job_id: str) -> None:
+        record = self.records.get((owner, key))
+        if record and record.job_id == job_id:
+            self.records[owner, key] = replace(record, started=True)
+
+    def release(self, owner: str, key: str, job_id: str) -> None:
+        record = self.records.get((owner, key))
+        if record and record.job_id == job_id:
+            del self.records[owner, key]
 
 
 class FakeWorkflow(GenerationWorkflow):

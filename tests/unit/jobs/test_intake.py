@@ -10,7 +10,7 @@ import pytest
 from promptmill import errors
 from promptmill.clock import epoch_ms, timestamp
 from promptmill.events.envelope import accepted_event, outcome_event_id
-from promptmill.jobs.intake import Intake, new_job, over_limit
+from promptmill.jobs.intake import Intake, Origin, new_job, over_limit
 from promptmill.limits.gcra import Standing
 from tests.support.builders import (
     AT,
@@ -25,12 +25,11 @@ from tests.support.builders import (
     an_enhance_request,
     an_image_request,
 )
-from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore, MemoryRates
+from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore, MemoryRates, MemoryRecords
 
 if TYPE_CHECKING:
     from promptmill.jobs.model import Job
     from promptmill.jobs.requests import EnhanceJob, ImageJob
-    from promptmill.jobs.store import JobStore
 
 # One request per six seconds, three at once.
 POLICY = a_policy(limit=10, period_seconds=60, burst=3)
@@ -38,19 +37,18 @@ PLAINLY_OVER_MS = AT_MS + POLICY.tolerance_ms + 1
 
 
 def an_intake(
-    *, jobs: JobStore | None = None, tat_ms: int | None = None, workflow: FakeWorkflow | None = None
+    *, jobs: MemoryJobStore | None = None, tat_ms: int | None = None, workflow: FakeWorkflow | None = None
 ) -> Intake:
-    return Intake(
-        jobs if jobs is not None else MemoryJobStore(),
-        MemoryRates(tat_ms),
-        workflow or FakeWorkflow(),
-        POLICY,
-        retention_days=90,
-    )
+    jobs = jobs if jobs is not None else MemoryJobStore()
+    records = MemoryRecords(jobs)
+    return Intake(jobs, MemoryRates(tat_ms), workflow or FakeWorkflow(), records, POLICY, retention_days=90)
 
 
 def submit(intake: Intake, request: EnhanceJob | ImageJob | None = None) -> tuple[Job, Standing]:
-    return intake.submit(request or an_enhance_request(), a_caller(), base_url=BASE_URL, trace=a_trace(), at_ms=AT_MS)
+    origin = Origin(base_url=BASE_URL, trace=a_trace())
+    submission = intake.submit(request or an_enhance_request(), a_caller(), origin, at_ms=AT_MS)
+    assert not submission.replayed
+    return submission.job, submission.standing
 
 
 def started(intake: Intake) -> dict[str, dict[str, Any]]:
@@ -132,10 +130,9 @@ def test_coming_back_when_told_to_is_early_enough() -> None:
     with pytest.raises(errors.RateLimited) as caught:
         submit(an_intake(tat_ms=tat_ms))
     later_ms = AT_MS + caught.value.retry_after_seconds * 1000
-    job, _ = an_intake(tat_ms=tat_ms).submit(
-        an_enhance_request(), a_caller(), base_url=BASE_URL, trace=a_trace(), at_ms=later_ms
-    )
-    assert job.status == "queued"
+    origin = Origin(base_url=BASE_URL, trace=a_trace())
+    submission = an_intake(tat_ms=tat_ms).submit(an_enhance_request(), a_caller(), origin, at_ms=later_ms)
+    assert submission.job.status == "queued"
 
 
 def test_a_refusal_always_asks_for_at_least_a_second() -> None:

@@ -21,7 +21,14 @@ from promptmill.jobs.model import JobStatus
 from promptmill.settings import settings
 from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, a_job, a_policy
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
-from tests.unit.jobs.fakes import FakeProvider, FakeWorkflow, MemoryArtifacts, MemoryJobStore, MemoryRates
+from tests.unit.jobs.fakes import (
+    FakeProvider,
+    FakeWorkflow,
+    MemoryArtifacts,
+    MemoryJobStore,
+    MemoryRates,
+    MemoryRecords,
+)
 
 FOLDER = ROOT / "events" / "lambda"
 MODELS = {"enhance": ["claude-haiku-4.5"], "image": ["flux-schnell"]}
@@ -69,7 +76,8 @@ def test_every_function_has_an_event_and_every_event_a_function() -> None:
 
 def test_submit_job_accepts_its_event() -> None:
     workflow = FakeWorkflow()
-    intake = Intake(MemoryJobStore(), MemoryRates(), workflow, a_policy(), 90)
+    jobs = MemoryJobStore()
+    intake = Intake(jobs, MemoryRates(), workflow, MemoryRecords(jobs), a_policy(), 90)
     answer = resolve(submit_api(intake), sample("submit_job"), None)
     assert answer["statusCode"] == 202
     assert list(workflow.started) == [json.loads(answer["body"])["id"]]
@@ -77,7 +85,9 @@ def test_submit_job_accepts_its_event() -> None:
 
 def test_the_event_of_generate_prompt_is_a_body_that_route_takes() -> None:
     """Its job is refused by the limit, so that nobody waits for it."""
-    intake = Intake(MemoryJobStore(), MemoryRates(tat_ms=1 << 50), FakeWorkflow(), a_policy(), 90)
+    jobs = MemoryJobStore()
+    rates = MemoryRates(tat_ms=1 << 50)
+    intake = Intake(jobs, rates, FakeWorkflow(), MemoryRecords(jobs), a_policy(), 90)
     answer = resolve(submit_api(intake), sample("submit_job-generate_prompt"), None)
     assert answer["statusCode"] == 429
 

@@ -15,9 +15,11 @@ _MODELS = {
 _PROBLEMS = {
     400: "A header breaks a rule, or the body is not a JSON object.",
     404: "There is no such job, or it is another owner's.",
+    409: "The same request, under the same Idempotency-Key, is being accepted right now.",
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
-    422: "The body breaks a rule; `errors` says which and where. Nothing was stored.",
+    422: "The body breaks a rule (`errors` says which and where), or its Idempotency-Key was used with another body. "
+    "Nothing was stored.",
     429: "Over the rate limit; nothing was stored. `Retry-After` says when to try again.",
     502: "The job ended without a result.",
     503: "Not possible right now; nothing was charged. Try again after `Retry-After` seconds.",
@@ -32,6 +34,7 @@ _TAG = {"ETag": {"description": "Changes with the job.", **_TEXT}}
 _RETRY = {"Retry-After": {"description": "Seconds.", **_COUNT}}
 _HEADERS: dict[int, dict[str, Any]] = {
     202: {"Location": {"description": "The job.", **_TEXT}, **_RETRY, **_RATE, **_TAG},
+    409: _RETRY,
     429: {**_RETRY, **_RATE},
     503: _RETRY,
 }
@@ -49,7 +52,18 @@ _IF_NONE_MATCH = {
     "description": "The ETag of the answer the caller has.",
     "schema": {"type": "string"},
 }
-HEADER_PARAMETERS = {"submitJob": [_PREFER], "readJob": [_PREFER, _IF_NONE_MATCH]}
+_IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "1 to 255 visible ASCII characters. For 24 hours, a repeat with the same body answers with the job "
+    "the first one made, and `Idempotency-Replayed: true`.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+}
+HEADER_PARAMETERS = {
+    "submitJob": [_IDEMPOTENCY_KEY, _PREFER],
+    "generatePrompt": [_IDEMPOTENCY_KEY],
+    "readJob": [_PREFER, _IF_NONE_MATCH],
+}
 """The request headers of each operation, which no handler's signature names."""
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from promptmill.errors import (
     BodyTooLarge,
+    IdempotencyMismatch,
     InvalidHeader,
     InvalidInput,
     JobNotFound,
     MalformedBody,
     PromptmillError,
     RateLimited,
+    RequestInFlight,
     StoreUnavailable,
     UnsupportedMediaType,
     WorkflowUnavailable,
@@ -26,6 +28,8 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RequestInFlight: HTTPStatus.CONFLICT,
     JobNotFound: HTTPStatus.NOT_FOUND,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -75,6 +79,8 @@ def problem_of(
     headers: dict[str, str] = {}
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after_seconds)
+    elif status is HTTPStatus.CONFLICT:
+        headers["Retry-After"] = "1"
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     errors = error.errors if isinstance(error, InvalidInput) else ()

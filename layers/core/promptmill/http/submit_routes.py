@@ -14,13 +14,14 @@ from promptmill.errors import ContentBlocked, RateLimited, describe_code
 from promptmill.http import problem
 from promptmill.http.body import reads_body
 from promptmill.http.documents import responses
+from promptmill.http.idempotency_key import idempotency_key
 from promptmill.http.job_answer import accepted_headers, job_answer
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.rate_headers import rate_headers
 from promptmill.http.resolver import base_url, json_response, make_resolver, note_in_log, request_id
 from promptmill.http.trace import trace_of
 from promptmill.identity.caller import caller_of
-from promptmill.jobs.intake import Intake
+from promptmill.jobs.intake import Intake, Origin
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.requests import EnhanceJob, GeneratePrompt, ImageJob, JobRequest
 from promptmill.jobs.waiting import wait_for_end
@@ -40,6 +41,7 @@ GENERATE_WAIT_MS = 25_000
 @cache
 def default_intake() -> Intake:
     """The intake of this process, from its settings."""
+    from promptmill.idempotency.store import idempotency_store
     from promptmill.jobs.gateway import generation_workflow
     from promptmill.jobs.store import job_store
     from promptmill.limits.store import rate_store
@@ -48,7 +50,7 @@ def default_intake() -> Intake:
         "rate_limit", "rate_period_seconds", "rate_burst", "job_retention_days"
     )
     policy = RatePolicy("anonymous", int(limit), int(period), int(burst))
-    return Intake(job_store(), rate_store(), generation_workflow(), policy, int(retention))
+    return Intake(job_store(), rate_store(), generation_workflow(), idempotency_store(), policy, int(retention))
 
 
 @cache
@@ -65,6 +67,9 @@ def submit_api(
 
         return artifacts or artifact_store()
 
+    def end_of(job: Job, parts: Intake, budget_ms: int) -> Job | None:
+        return job if job.status.is_terminal else wait(lambda: parts.jobs.get(job.id, job.owner), budget_ms)
+
     @app.post(
         "/v1/jobs",
         summary="Submit a job",
@@ -72,7 +77,7 @@ def submit_api(
         "within N seconds. Follow it at the Location.",
         tags=["Jobs"],
         operation_id="submitJob",
-        responses=responses("job", HTTPStatus.OK, 202, 400, 413, 415, 422, 429, 503),
+        responses=responses("job", HTTPStatus.OK, 202, 400, 409, 413, 415, 422, 429, 503),
     )
     @reads_body(app, JobRequest)
     def submit_job(body: Annotated[JobRequest, Body()]) -> Response[Any]:
@@ -80,12 +85,11 @@ def submit_api(
         parts = intake or default_intake()
         job, headers = _submit(app, parts, body)
         headers |= accepted_headers(app, job)
-        done = None
         if seconds:
             headers["Preference-Applied"] = f"wait={seconds}"
-            done = wait(lambda: parts.jobs.get(job.id, job.owner), seconds * 1000)
-        status = HTTPStatus.OK if done else HTTPStatus.ACCEPTED
-        return job_answer(app, done or job, status, artifacts=stored_artifacts, headers=headers)
+            job = end_of(job, parts, seconds * 1000) or job
+        status = HTTPStatus.OK if job.status.is_terminal else HTTPStatus.ACCEPTED
+        return job_answer(app, job, status, artifacts=stored_artifacts, headers=headers)
 
     @app.post(
         "/v1/generate-prompt",
@@ -93,13 +97,13 @@ def submit_api(
         description="An enhance job whose result is waited for, up to 25 seconds; after that, 202 with the job.",
         tags=["Jobs"],
         operation_id="generatePrompt",
-        responses=responses("generated", HTTPStatus.OK, 202, 400, 413, 415, 422, 429, 502, 503),
+        responses=responses("generated", HTTPStatus.OK, 202, 400, 409, 413, 415, 422, 429, 502, 503),
     )
     @reads_body(app, GeneratePrompt)
     def generate_prompt(body: Annotated[GeneratePrompt, Body()]) -> Response[Any]:
         parts = intake or default_intake()
         job, headers = _submit(app, parts, body.as_job())
-        done = wait(lambda: parts.jobs.get(job.id, job.owner), GENERATE_WAIT_MS)
+        done = end_of(job, parts, GENERATE_WAIT_MS)
         if done is None:
             headers |= accepted_headers(app, job)
             return job_answer(app, job, HTTPStatus.ACCEPTED, artifacts=stored_artifacts, headers=headers)
@@ -128,24 +132,26 @@ def generated_prompt(job: Job) -> dict[str, Any]:
 
 
 def _submit(app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | ImageJob) -> tuple[Job, dict[str, str]]:
-    """The accepted job and the rate headers of its answer; of a 429 too."""
+    """The accepted job, with the headers that say so and those of the rate; a 429 has the latter too."""
     event = _event(app)
     caller = _caller(event)
+    origin = Origin(
+        base_url=base_url(event),
+        trace=trace_of(app.current_event.headers, request_id(event)),
+        idempotency_key=idempotency_key(event.get("multiValueHeaders") or {}),
+    )
     check_model(request)
     try:
-        job, standing = intake.submit(
-            request,
-            caller,
-            base_url=base_url(event),
-            trace=trace_of(app.current_event.headers, request_id(event)),
-            at_ms=now_ms(),
-        )
+        submission = intake.submit(request, caller, origin, at_ms=now_ms())
     except RateLimited as error:
         spent = _spent(intake.policy, error.retry_after_seconds)
         app.append_context(rate_headers=spent)  # type: ignore[no-untyped-call]
         raise
+    job = submission.job
     note_in_log(job_id=job.id, kind=job.kind)
-    return job, rate_headers(standing, intake.policy, taken=1)
+    if submission.replayed:
+        return job, rate_headers(submission.standing, intake.policy) | {"Idempotency-Replayed": "true"}
+    return job, rate_headers(submission.standing, intake.policy, taken=1)
 
 
 def check_model(request: EnhanceJob | ImageJob) -> None:

@@ -1,17 +1,28 @@
-"""How a job comes in: admitted, stored, started. At most three AWS calls: peek at the rate, store, start."""
+"""How a job comes in: admitted, stored, started. Three AWS calls: peek at the rate, store, start; a key adds one."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import epoch_ms, new_id, timestamp
-from promptmill.errors import BrokenContractError, RateLimited, WorkflowUnavailable
+from promptmill.errors import (
+    BrokenContractError,
+    IdempotencyMismatch,
+    RateLimited,
+    RequestInFlight,
+    StoreUnavailable,
+    WorkflowUnavailable,
+)
 from promptmill.events.envelope import accepted_event, outcome_event_id
+from promptmill.idempotency.record import Repeat, digest_request, judge, new_record
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.limits.gcra import standing
 
 if TYPE_CHECKING:
+    from promptmill.idempotency.record import IdempotencyRecord
+    from promptmill.idempotency.store import IdempotencyStore
     from promptmill.identity.caller import Caller
     from promptmill.jobs.gateway import GenerationWorkflow
     from promptmill.jobs.requests import EnhanceJob, ImageJob
@@ -31,39 +42,95 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: the address its caller knows the API by, its trace, its key if it has one."""
+
+    base_url: str
+    trace: Trace
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The job of a request, and its caller's standing before it. ``replayed``: an earlier request made the job."""
+
+    job: Job
+    standing: Standing
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
-    """The three outside parts a job comes in through, and the rules it comes in under."""
+    """The outside parts a job comes in through, and the rules it comes in under."""
 
     jobs: JobStore
     rates: RateStore
     workflow: GenerationWorkflow
+    records: IdempotencyStore
     policy: RatePolicy
     retention_days: int
 
-    def submit(
-        self, request: EnhanceJob | ImageJob, caller: Caller, *, base_url: str, trace: Trace, at_ms: int
-    ) -> tuple[Job, Standing]:
-        """Stores the job and starts its execution; returns it with the caller's standing before it.
+    def submit(self, request: EnhanceJob | ImageJob, caller: Caller, origin: Origin, *, at_ms: int) -> Submission:
+        """Stores the job and starts its execution, once per idempotency key.
 
         Raises ``RateLimited`` when the caller is plainly over the limit, nothing being stored then; the execution's own
         check is the one that decides. Raises ``WorkflowUnavailable`` when the execution cannot be started, the job
         being settled as failed then; ``StoreUnavailable`` when nothing could be stored. An execution that is at work
-        although Step Functions did not say so counts as started: its job will be charged.
+        although Step Functions did not say so counts as started: its job will be charged. A key that was used raises
+        ``IdempotencyMismatch`` with another request, ``RequestInFlight`` while the same one is being accepted.
         """
         now = standing(self.rates.peek(caller.owner, self.policy), at_ms, self.policy)
+        key = origin.idempotency_key
+        digest = digest_request(request.model_dump(mode="json"))
         if now.is_over:
-            raise over_limit(now, self.policy)
+            record = self.records.get(caller.owner, key, at_ms=at_ms) if key else None
+            if record is None:
+                raise over_limit(now, self.policy)
+            return self._repeat(record, digest, caller.owner, origin, now, at_ms)
         job = new_job(request, caller, at_ms=at_ms, retention_days=self.retention_days)
-        self.jobs.add(job)
-        state = initial_state(job, self.policy, self_url=f"{base_url}/v1/jobs/{job.id}", trace=trace)
+        if key is None:
+            self.jobs.add(job)
+        else:
+            mine = new_record(job.id, digest, at_ms)
+            taken = self.records.take(job.owner, key, mine, beside=self.jobs.add_action(job), at_ms=at_ms)
+            if taken is not None and taken.job_id != job.id:
+                return self._repeat(taken, digest, caller.owner, origin, now, at_ms)
+        self._start(job, origin, at_ms)
+        return Submission(job, now)
+
+    def _repeat(
+        self, record: IdempotencyRecord, digest: str, owner: str, origin: Origin, now: Standing, at_ms: int
+    ) -> Submission:
+        """The job of a key that was used before, started if whoever made it was cut off before that."""
+        match judge(record, digest, at_ms):
+            case Repeat.MISMATCH:
+                raise IdempotencyMismatch
+            case Repeat.IN_FLIGHT:
+                raise RequestInFlight
+            case Repeat.REPLAY:
+                return Submission(self.jobs.get(record.job_id, owner), now, replayed=True)
+            case Repeat.ABANDONED:
+                job = self.jobs.get(record.job_id, owner)
+                if not job.status.is_terminal:
+                    self._start(job, origin, at_ms)
+                return Submission(job, now, replayed=True)
+
+    def _start(self, job: Job, origin: Origin, at_ms: int) -> None:
+        key = origin.idempotency_key
+        self_url = f"{origin.base_url}/v1/jobs/{job.id}"
         try:
-            self.workflow.start(job.id, state)
+            self.workflow.start(job.id, initial_state(job, self.policy, self_url=self_url, trace=origin.trace))
         except (WorkflowUnavailable, BrokenContractError) as error:
             error_record = {"code": WorkflowUnavailable.code, "step": "StartExecution"}
             if self.jobs.settle_unstarted(job.id, at=timestamp(at_ms), error=error_record):
+                if key:
+                    self.records.release(job.owner, key, job.id)
                 detail = "The job could not be started. Nothing was charged; please try again."
                 raise WorkflowUnavailable(detail) from error
-        return job, now
+        if key:
+            # Not said, a repeat is told to wait for the lease and then finds the execution there.
+            with contextlib.suppress(StoreUnavailable):
+                self.records.mark_started(job.owner, key, job.id)
 
 
 def over_limit(now: Standing, policy: RatePolicy) -> RateLimited:

@@ -59,6 +59,16 @@ class JobStore:
                 if error.response.get("Item") != item:
                     raise StoreUnavailable("the id is taken") from error
 
+    def add_action(self, job: Job) -> dict[str, Any]:
+        """``add`` as an action of a transaction that another store makes."""
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": job_item(job),
+                "ConditionExpression": "attribute_not_exists(pk)",
+            }
+        }
+
     def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
         """The owner's job in one consistent read.
 
