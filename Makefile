@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 BOOTSTRAP_PYTHON ?= python3
+KNOWN_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 UV_VERSION = $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
@@ -30,7 +31,7 @@ check: .venv/.ready $(CHECKOV)/.ready-$(CHECKOV_VERSION) ## Formatting, lint, ty
 
 .PHONY: up
 up: setup ## Start the local stack and leave it running; FRESH=1 starts empty
-	@$(PYTHON) -m local up $(if $(FRESH),--fresh)
+	@$(PYTHON) -m local up $(if $(filter 1 yes true,$(FRESH)),--fresh)
 
 .PHONY: down
 down: setup ## Stop the local stack; its state is kept
@@ -64,7 +65,9 @@ setup: .venv/.ready $(MINISTACK)/.ready
 # One environment from one lock; uv itself comes from the same lock.
 .venv/.ready: requirements.lock
 	@echo "Setting up .venv"
-	@test -x $(PYTHON) || $(BOOTSTRAP_PYTHON) -m venv .venv
+	@$(BOOTSTRAP_PYTHON) -c '$(KNOWN_PYTHON)' || \
+	  { echo "Promptmill needs Python 3.11 to 3.13, this is $$($(BOOTSTRAP_PYTHON) --version): set BOOTSTRAP_PYTHON"; exit 1; }
+	@$(PYTHON) -c 'import pip; $(KNOWN_PYTHON)' 2> /dev/null || { rm -rf .venv; $(BOOTSTRAP_PYTHON) -m venv .venv; }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 	@$(UV) pip sync --quiet --python $(PYTHON) requirements.lock
 	@touch $@

@@ -20,6 +20,11 @@ def main() -> int:
             case "up":
                 stack = up(FOLDER, fresh=arguments.fresh)
                 print(f"The API is at {stack.api_url}")
+                for kind, is_real in (("text", stack.real_text_model), ("image", stack.real_image_model)):
+                    print(
+                        f"{kind.capitalize()} requests go to "
+                        + ("a real model" if is_real else "a stand-in: no model is called")
+                    )
                 print(f"Everything else is in {FOLDER.relative_to(ROOT)}/stack.json")
             case "down":
                 print("Stopped." if down(FOLDER) else "Nothing was running.")

@@ -34,13 +34,17 @@ def main(arguments: list[str] | None = None) -> int:
     if stage == "local":
         print("error: the local stage is for this machine; `make up` brings it up", file=sys.stderr)
         return 2
-    session = boto3.Session()
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        print("error: this shell is set to the local stack (AWS_ENDPOINT_URL); open a new one", file=sys.stderr)
+        return 2
+    # The CLI reads both names, boto3 only the second.
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     interpreter = find_interpreter(runtime())
     problems = [*account_problems(session), *([] if interpreter else [missing_interpreter(runtime())])]
     if problems or interpreter is None:
         print("Not deployed:", *(f"- {problem}" for problem in problems), sep="\n", file=sys.stderr)
         return 1
-    environment = dict(os.environ) | {"SAM_CLI_TELEMETRY": "0"}
+    environment = dict(os.environ) | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": session.region_name}
     environment["PATH"] = os.pathsep.join([str(BIN), str(Path(interpreter).parent), environment["PATH"]])
     layer = ROOT / ".aws-sam" / "build" / "CoreLayer" / "python"
     commands: tuple[list[str | Path], ...] = (

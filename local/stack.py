@@ -236,7 +236,8 @@ def shell_environment(stack: Stack) -> str:
         "EVENTS_QUEUE_URL": stack.events_queue_url,
         **CREDENTIALS,
     }
-    return "".join(f"export {name}='{value}'\n" for name, value in variables.items())
+    exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())
+    return f"unset AWS_PROFILE AWS_SESSION_TOKEN\n{exports}"
 
 
 def _has_real_text_model(providers_url: str) -> bool:

@@ -18,7 +18,7 @@ from botocore.stub import Stubber
 
 from promptmill import errors
 from promptmill.artifacts.store import ArtifactStore
-from promptmill.gateway import STORE_TIMEOUT_SECONDS, aws_client, aws_session, error_code, store_errors
+from promptmill.gateway import READ_TIMEOUT_SECONDS, aws_client, aws_session, error_code, store_errors
 from promptmill.jobs.store import JobStore
 from tests.integration.tables import client
 from tests.support.builders import AT, AT_MS, COST, OWNER, a_call, a_job
@@ -130,11 +130,11 @@ def _lambda_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_clients_are_made_once_and_do_not_wait_or_retry_without_end() -> None:
     made = aws_client("dynamodb")
     assert made is aws_client("dynamodb")
-    assert made.meta.config.read_timeout == STORE_TIMEOUT_SECONDS
-    assert made.meta.config.connect_timeout <= STORE_TIMEOUT_SECONDS
-    assert made.meta.config.retries == {"mode": "standard", "total_max_attempts": 3}
-    once = aws_client("dynamodb", attempts=1)
-    assert once.meta.config.retries["total_max_attempts"] == 1
+    assert made.meta.config.read_timeout == READ_TIMEOUT_SECONDS
+    assert made.meta.config.connect_timeout <= READ_TIMEOUT_SECONDS
+    assert made.meta.config.retries == {"mode": "standard", "total_max_attempts": 1}
+    edge = aws_client("dynamodb", attempts=2)
+    assert edge.meta.config.retries["total_max_attempts"] == 2
 
 
 @pytest.mark.usefixtures("_lambda_environment")

@@ -76,6 +76,7 @@ def _handler(folder: str) -> Callable[..., dict[str, Any]]:
 def _environment(variables: dict[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update(variables)
+    forget_cached()
     try:
         yield
     finally:

@@ -33,7 +33,7 @@ class Inbox:
             ):
                 for message in messages:
                     body = json.loads(message["Body"])
-                    detail = body["detail"] if "detail" in body else body["Detail"]
+                    detail = body["detail"] if "detail" in body else json.loads(body["Detail"])
                     self._by_job[detail["metadata"]["job_id"]].append(body)
                 self._sqs.delete_message_batch(
                     QueueUrl=self._queue_url,

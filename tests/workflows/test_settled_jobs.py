@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from promptmill.clock import now_ms
+from promptmill.clock import now_ms, timestamp
 from promptmill.events.envelope import outcome_event_id
 from promptmill.jobs.ledger import CallStatus
 from promptmill.jobs.model import JobStatus
@@ -34,6 +34,12 @@ def _canceled_and_over_the_limit(world: World, job: Job) -> None:
     canceled(world, job)
 
 
+def _settled_by_the_api(world: World, job: Job) -> None:
+    error = {"code": "workflow_unavailable", "step": "StartExecution"}
+    assert world.jobs.settle_unstarted(job.id, at=timestamp(now_ms()), error=error)
+
+
+SETTLED_BY_THE_API = case("settled_by_the_api", before=_settled_by_the_api)
 BEFORE_THE_FIRST_STEP = case("canceled_before_the_first_step", before=canceled)
 BEFORE_A_REJECTION = case("canceled_before_a_rejection", before=_canceled_and_over_the_limit)
 DURING_THE_CALL = case("canceled_during_the_call", chat=[{"delay_ms": LONG_MS}], during=canceled_during_call(1))
@@ -90,7 +96,7 @@ def test_a_canceled_job_stays_canceled_and_has_no_other_end(runs: Runs, one: Cas
 @pytest.mark.parametrize(
     ("one", "last_step"),
     [
-        (BEFORE_THE_FIRST_STEP, "AssemblePrompt"),
+        (BEFORE_THE_FIRST_STEP, "RecordFailure"),
         (BEFORE_A_REJECTION, "RecordRejection"),
         (DURING_THE_CALL, "InvokeBedrock"),
         (DURING_THE_IMAGE_CALL, "InvokeFlux"),
@@ -120,11 +126,21 @@ def test_no_call_is_paid_for_a_job_that_is_over(runs: Runs) -> None:
     assert run.execution.attempts("InvokeBedrock") == 2
 
 
+def test_a_job_settled_as_not_started_whose_execution_was_there_after_all_gets_its_event(runs: Runs) -> None:
+    run = runs.of(SETTLED_BY_THE_API)
+    assert run.job.status is JobStatus.FAILED
+    assert run.job.error == {"code": "workflow_unavailable", "step": "StartExecution"}
+    assert (run.execution.status, run.execution.error) == ("FAILED", "WorkflowUnavailable")
+    assert run.event_names == ["job.accepted", "job.failed"]
+    assert run.outcome["data"]["error"] == run.job.error
+    assert not run.calls
+
+
 def test_a_second_execution_of_a_finished_job_changes_nothing(runs: Runs) -> None:
     run = runs.of(RUN_TWICE)
     first, second = run.executions
     assert first.states[-1] == "JobSucceeded"
-    assert second.states[-2:] == ["AssemblePrompt", "JobAlreadySettled"]
+    assert second.states[-3:] == ["AssemblePrompt", "RecordFailure", "JobAlreadySettled"]
     assert run.job.status is JobStatus.SUCCEEDED
     assert len(run.calls) == len(run.provider_calls) == 1
     assert run.event_names.count("job.succeeded") == 1

@@ -1,7 +1,7 @@
 """AWS clients and their errors: one botocore session and one client per service and process, made on first use.
 
 botocore rather than boto3: the functions need neither resources nor transfer managers, and importing boto3 costs a
-cold start about 60 ms more (docs/decisions/0004).
+cold start about 60 ms more (docs/decisions/0008).
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from botocore.session import Session
 
-STORE_TIMEOUT_SECONDS = 5
+# Two attempts of a connect and a read stay below the shortest function timeout, so that a service that hangs becomes an
+# error of ours and not a function that is killed.
+CONNECT_TIMEOUT_SECONDS = 1
+READ_TIMEOUT_SECONDS = 2
+# At the HTTP edge a caller waits. Inside the workflow Step Functions retries, and the SDK does not.
+EDGE_ATTEMPTS = 2
 
 # A bug or a missing permission: trying again will not mend it.
 _NOT_WORTH_RETRYING = frozenset(
@@ -50,12 +55,12 @@ def aws_session() -> Session:
 
 
 @cache
-def aws_client(service: str, *, read_timeout_seconds: int = STORE_TIMEOUT_SECONDS, attempts: int = 3) -> Any:
-    """This process's client of an AWS service. ``attempts`` counts the first try too: 1 where the workflow retries."""
+def aws_client(service: str, *, read_timeout_seconds: int = READ_TIMEOUT_SECONDS, attempts: int = 1) -> Any:
+    """This process's client of an AWS service. ``attempts`` counts the first try too."""
     from botocore.config import Config
 
     config = Config(
-        connect_timeout=3,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
         # Links to artifacts: without these, botocore signs them the old way, which newer Regions refuse, and for the

@@ -25,7 +25,6 @@ INTERNAL = {
     "JobSettled",
     "RateLimited",
     "ContentBlocked",
-    "WorkflowUnavailable",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from promptmill import errors
 from tests.support.builders import a_job, a_job_id
@@ -107,8 +108,21 @@ def test_a_refusal_is_logged_by_its_name(log: LogLines, error: errors.Promptmill
             raise error
 
     Api(jobs=Refusing()).get(f"/v1/jobs/{a_job_id()}")
-    (line,) = log.facts
+    line = log.facts[-1]
     assert (line["level"], line["error"]) == ("INFO", name)
+
+
+def test_what_is_unavailable_is_an_error_line_with_the_names_of_its_causes(log: LogLines) -> None:
+    class Refusing(MemoryJobStore):
+        def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+            refusal = ClientError({"Error": {"Code": "ThrottlingException", "Message": WORDS}}, "Query")
+            raise errors.StoreUnavailable(WORDS) from refusal
+
+    Api(jobs=Refusing()).get(f"/v1/jobs/{a_job_id()}")
+    line = log.facts[0]
+    assert (line["level"], line["message"]) == ("ERROR", "unavailable")
+    assert line["causes"] == "StoreUnavailable < ClientError ThrottlingException"
+    assert WORDS not in "".join(log.lines)
 
 
 def test_the_facts_of_one_request_are_not_on_the_next_ones_line(log: LogLines) -> None:

@@ -32,7 +32,7 @@ def test_what_a_caller_can_cause_or_wait_for_has_its_status_its_code_and_its_wor
         "type": "about:blank",
         "title": found.phrase,
         "status": status,
-        "detail": "in these words",
+        "detail": "The store did not answer." if name == "StoreUnavailable" else "in these words",
         "instance": "/v1/jobs",
         "code": cls.code,
         "request_id": "req-1",

@@ -87,7 +87,8 @@ def problem_of(
     document = problem(
         status,
         code=error.code,
-        detail=error.detail,
+        # What a store says of itself is for the log.
+        detail=(error.__doc__ or "").strip() if isinstance(error, StoreUnavailable) else error.detail,
         instance=instance,
         request_id=request_id,
         retryable=error.retryable,

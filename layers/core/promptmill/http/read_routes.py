@@ -99,9 +99,10 @@ def read_api(
 
 
 def _default_jobs() -> JobStore:
+    from promptmill.gateway import EDGE_ATTEMPTS
     from promptmill.jobs.store import job_store
 
-    return job_store()
+    return job_store(attempts=EDGE_ATTEMPTS)
 
 
 def _default_artifacts() -> ArtifactStore:

@@ -116,7 +116,19 @@ def _answer_error(app: APIGatewayRestResolver, error: PromptmillError) -> Respon
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_fault(app, error)
     note_in_log(error=type(error).__name__)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger().error("unavailable", causes=_causes(error))
     return _answer_problem(status, document, {**headers, **app.context.get("rate_headers", {})})
+
+
+def _causes(error: BaseException | None) -> str:
+    """The names along the chain of causes, with AWS's code where there is one; no message, which may quote anything."""
+    names = []
+    while error is not None:
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        names.append(f"{type(error).__name__} {code}" if code else type(error).__name__)
+        error = error.__cause__
+    return " < ".join(names)
 
 
 def _answer_fault(app: APIGatewayRestResolver, error: Exception) -> Response[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from promptmill.clock import epoch_ms, now_ms, timestamp
-from promptmill.errors import ContentBlocked, RateLimited, describe_code
+from promptmill.errors import ContentBlocked, RateLimited, StoreUnavailable, describe_code
 from promptmill.http import problem
 from promptmill.http.body import reads_body
 from promptmill.http.documents import responses
@@ -36,11 +37,14 @@ if TYPE_CHECKING:
     from promptmill.jobs.model import Job
 
 GENERATE_WAIT_MS = 25_000
+# What an answer needs after the wait: a last read, at its slowest, and the way back.
+ANSWER_MS = 2_500
 
 
 @cache
 def default_intake() -> Intake:
     """The intake of this process, from its settings."""
+    from promptmill.gateway import EDGE_ATTEMPTS
     from promptmill.idempotency.store import idempotency_store
     from promptmill.jobs.gateway import generation_workflow
     from promptmill.jobs.store import job_store
@@ -49,8 +53,9 @@ def default_intake() -> Intake:
     limit, period, burst, retention = settings().require(
         "rate_limit", "rate_period_seconds", "rate_burst", "job_retention_days"
     )
+    jobs = job_store(attempts=EDGE_ATTEMPTS)
     policy = RatePolicy("anonymous", int(limit), int(period), int(burst))
-    return Intake(job_store(), rate_store(), generation_workflow(), idempotency_store(), policy, int(retention))
+    return Intake(jobs, rate_store(), generation_workflow(), idempotency_store(), policy, int(retention))
 
 
 @cache
@@ -67,8 +72,14 @@ def submit_api(
 
         return artifacts or artifact_store()
 
-    def end_of(job: Job, parts: Intake, budget_ms: int) -> Job | None:
-        return job if job.status.is_terminal else wait(lambda: parts.jobs.get(job.id, job.owner), budget_ms)
+    def later(job: Job, parts: Intake, budget_ms: int) -> Job:
+        """The job at its end, or as it is when the budget, or this invocation's own time, is over."""
+        if job.status.is_terminal:
+            return job
+        done = wait(lambda: parts.jobs.get(job.id, job.owner), min(budget_ms, time_left_ms(app)))
+        with contextlib.suppress(StoreUnavailable):
+            return done or parts.jobs.get(job.id, job.owner)
+        return job
 
     @app.post(
         "/v1/jobs",
@@ -87,7 +98,7 @@ def submit_api(
         headers |= accepted_headers(app, job)
         if seconds:
             headers["Preference-Applied"] = f"wait={seconds}"
-            job = end_of(job, parts, seconds * 1000) or job
+            job = later(job, parts, seconds * 1000)
         status = HTTPStatus.OK if job.status.is_terminal else HTTPStatus.ACCEPTED
         return job_answer(app, job, status, artifacts=stored_artifacts, headers=headers)
 
@@ -103,15 +114,21 @@ def submit_api(
     def generate_prompt(body: Annotated[GeneratePrompt, Body()]) -> Response[Any]:
         parts = intake or default_intake()
         job, headers = _submit(app, parts, body.as_job())
-        done = end_of(job, parts, GENERATE_WAIT_MS)
-        if done is None:
+        job = later(job, parts, GENERATE_WAIT_MS)
+        if not job.status.is_terminal:
             headers |= accepted_headers(app, job)
             return job_answer(app, job, HTTPStatus.ACCEPTED, artifacts=stored_artifacts, headers=headers)
-        if done.status is not JobStatus.SUCCEEDED:
-            return _failed(app, done, parts.policy, headers)
-        return json_response(HTTPStatus.OK, generated_prompt(done), headers)
+        if job.status is not JobStatus.SUCCEEDED:
+            return _failed(app, job, parts.policy, headers)
+        return json_response(HTTPStatus.OK, generated_prompt(job), headers)
 
     return app
+
+
+def time_left_ms(app: APIGatewayRestResolver) -> int:
+    """How long this invocation may still wait; outside Lambda, as long as anyone wants."""
+    remaining = getattr(app.lambda_context, "get_remaining_time_in_millis", None)
+    return max(0, remaining() - ANSWER_MS) if remaining else GENERATE_WAIT_MS
 
 
 def generated_prompt(job: Job) -> dict[str, Any]:

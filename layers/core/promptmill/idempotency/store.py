@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from promptmill.errors import RequestInFlight, StoreUnavailable
-from promptmill.gateway import aws_client, error_code, store_errors
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, error_code, store_errors
 from promptmill.idempotency.record import IdempotencyRecord
 from promptmill.settings import settings
 
@@ -92,7 +92,7 @@ class IdempotencyStore:
 def idempotency_store() -> IdempotencyStore:
     """This process's store."""
     (table,) = settings().require("control_table")
-    return IdempotencyStore(table, aws_client("dynamodb"))
+    return IdempotencyStore(table, aws_client("dynamodb", attempts=EDGE_ATTEMPTS))
 
 
 def _key(owner: str, key: str) -> Item:

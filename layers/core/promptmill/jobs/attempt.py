@@ -186,7 +186,7 @@ def _kept(job: Job, request: ImageRequest, answer: Answer, index: int, artifacts
         "key": key,
         "width": image.width,
         "height": image.height,
-        "seed": request.seed + index,
+        "seed": request.seed,
         "content_type": image.content_type,
         "bytes": len(image.content),
         "sha256": digest,

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from promptmill.errors import BrokenContractError, WorkflowUnavailable
-from promptmill.gateway import aws_client, error_code
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, error_code
 from promptmill.settings import settings
 
 
@@ -44,4 +44,4 @@ class GenerationWorkflow:
 def generation_workflow() -> GenerationWorkflow:
     """This process's workflow."""
     (arn,) = settings().require("state_machine_arn")
-    return GenerationWorkflow(arn, aws_client("stepfunctions"))
+    return GenerationWorkflow(arn, aws_client("stepfunctions", attempts=EDGE_ATTEMPTS))

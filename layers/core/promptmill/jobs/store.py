@@ -244,10 +244,10 @@ class JobStore:
 
 
 @cache
-def job_store() -> JobStore:
-    """This process's store."""
+def job_store(*, attempts: int = 1) -> JobStore:
+    """This process's store; ``attempts`` of each call, the first one too."""
     (table,) = settings().require("jobs_table")
-    return JobStore(table, aws_client("dynamodb"))
+    return JobStore(table, aws_client("dynamodb", attempts=attempts))
 
 
 def _same_cost(job: Job) -> str:

@@ -2,7 +2,8 @@
 
 Brandur Leach, "Rate Limiting, Cells, and GCRA", https://brandur.org/rate-limiting; ATM Forum TM 4.0 §4.4.2.
 Integer milliseconds throughout. The workflow decides, in two conditional writes (states CheckRate and CheckBurst);
-the functions here are the same decision for those who only look.
+``admit`` is that decision as the tests hold the two writes to
+it, ``standing`` what the API shows of it without deciding.
 """
 
 from __future__ import annotations

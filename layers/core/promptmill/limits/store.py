@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from promptmill.gateway import aws_client, store_errors
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, store_errors
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -32,4 +32,4 @@ class RateStore:
 def rate_store() -> RateStore:
     """This process's store."""
     (table,) = settings().require("control_table")
-    return RateStore(table, aws_client("dynamodb"))
+    return RateStore(table, aws_client("dynamodb", attempts=EDGE_ATTEMPTS))

@@ -1,6 +1,6 @@
 """What a provider is: one call that turns a request into an answer, or raises one of our errors.
 
-A provider makes exactly one attempt. Retrying is the workflow's work, the ledger is ``providers.attempt``'s.
+A provider makes exactly one attempt. Retrying is the workflow's work, the ledger is ``jobs.attempt``'s.
 """
 
 from __future__ import annotations
