@@ -35,7 +35,16 @@ def render_template() -> dict[str, Any]:
         _replace_local_paths(resource)
     parameters = {name: str(described["Default"]) for name, described in template["Parameters"].items()}
     rendered: dict[str, Any] = transform(template, parameters, _NoManagedPolicies(), passthrough_metadata=True)
+    for resource in rendered["Resources"].values():
+        _join_definition(resource)
     return rendered
+
+
+def _join_definition(resource: dict[str, Any]) -> None:
+    """Writes a workflow as one string. SAM makes a join of its lines, over which cfn-lint recurses until it may not."""
+    match resource.get("Properties", {}).get("DefinitionString"):
+        case {"Fn::Join": [str(separator), list(lines)]} if all(isinstance(line, str) for line in lines):
+            resource["Properties"]["DefinitionString"] = separator.join(lines)
 
 
 def _replace_local_paths(resource: dict[str, Any]) -> None:

@@ -50,6 +50,7 @@ class Stack:
     real_text_model: bool
     real_image_model: bool
     built_template: str = ""
+    text_model: str = ""
 
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's account, with all rights."""
@@ -64,12 +65,12 @@ class Stack:
 
 def up(folder: Path, *, fresh: bool = False, parameters: Mapping[str, str] | None = None) -> Stack:
     """Starts a stack that stays until ``down``. State in ``folder`` is taken up again unless ``fresh``."""
+    wanted_text_model()
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / "lock"):
         known = read_stack(folder)
         if known and is_alive(known.pid, folder):
-            wants_real_text_model = bool(os.environ.get("PROMPTMILL_LLM_URL"))
-            if not fresh and wants_real_text_model == _has_real_text_model(known.providers_url):
+            if not fresh and known.text_model == wanted_text_model():
                 return _deploy(folder, known.endpoint_url, known.providers_url, known.pid, parameters or {})
             _end(known.pid, folder)
         if fresh:
@@ -220,6 +221,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         real_text_model=_has_real_text_model(providers_url),
         real_image_model=real_images,
         built_template=str(template),
+        text_model=wanted_text_model(),
     )
     mend_differences(stack, outputs)
     (folder / "stack.json").write_text(json.dumps(asdict(stack), indent=2) + "\n")
@@ -238,6 +240,17 @@ def shell_environment(stack: Stack) -> str:
     }
     exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())
     return f"unset AWS_PROFILE AWS_SESSION_TOKEN\n{exports}"
+
+
+def wanted_text_model() -> str:
+    """The real text model the environment asks for, and its address; empty for the stand-in.
+
+    Raises ``StackError`` for an address that is none, before anything that runs is stopped for it.
+    """
+    url, model = (os.environ.get(name, "") for name in ("PROMPTMILL_LLM_URL", "PROMPTMILL_LLM_MODEL"))
+    if url and not url.startswith(("http://", "https://")):
+        raise StackError(f"PROMPTMILL_LLM_URL must begin with http:// or https://, not {url}")
+    return f"{url} {model}".strip() if url else ""
 
 
 def _has_real_text_model(providers_url: str) -> bool:

@@ -105,3 +105,29 @@ def test_the_preferred_port_is_taken_when_it_is_free() -> None:
         port = taken.getsockname()[1]
         assert free_port(port) != port
     assert free_port(port) == port
+
+
+@pytest.mark.parametrize(
+    ("url", "model", "wanted"),
+    [
+        ("", "", ""),
+        ("", "ignored", ""),
+        ("http://localhost:11434", "", "http://localhost:11434"),
+        ("http://localhost:11434", "llama", "http://localhost:11434 llama"),
+    ],
+)
+def test_another_address_or_model_is_another_text_model(
+    monkeypatch: pytest.MonkeyPatch, url: str, model: str, wanted: str
+) -> None:
+    monkeypatch.setenv("PROMPTMILL_LLM_URL", url)
+    monkeypatch.setenv("PROMPTMILL_LLM_MODEL", model)
+    assert stacks.wanted_text_model() == wanted
+
+
+def test_an_address_that_is_none_is_refused_before_anything_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PROMPTMILL_LLM_URL", "localhost:11434")
+    with pytest.raises(stacks.StackError, match="http://"):
+        stacks.up(tmp_path / "stack")
+    assert not (tmp_path / "stack").exists()
