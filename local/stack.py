@@ -236,6 +236,7 @@ def shell_environment(stack: Stack) -> str:
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "STATE_MACHINE_ARN": stack.state_machine_arn,
         "EVENTS_QUEUE_URL": stack.events_queue_url,
+        "PROVIDERS_URL": stack.providers_url,
         **CREDENTIALS,
     }
     exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())

@@ -49,8 +49,16 @@ def attempt(
     clock: FakeClock | None = None,
 ) -> dict[str, Any]:
     alias = model or (IMAGE_MODEL if job.kind == "image" else TEXT_MODEL)
+    clock = clock or FakeClock()
     return run_attempt(
-        job.id, alias, step=step, provider=provider, jobs=jobs, artifacts=artifacts, clock=clock or FakeClock()
+        job.id,
+        alias,
+        step=step,
+        provider=provider,
+        jobs=jobs,
+        artifacts=artifacts,
+        clock=clock,
+        rest=clock.sleep,
     )
 
 
@@ -69,8 +77,10 @@ def an_image_answer(*shades: int) -> Answer:
     return Answer(usage=Usage(images=len(shades), megapixels=Decimal("0.002048") * len(shades)), images=images)
 
 
-def failing(kind: type[PromptmillError], *, usage: Usage | None = None) -> PromptmillError:
-    return failure(kind, "as the test says", usage=usage)
+def failing(
+    kind: type[PromptmillError], *, usage: Usage | None = None, retry_after_seconds: int | None = None
+) -> PromptmillError:
+    return failure(kind, "as the test says", usage=usage, retry_after_seconds=retry_after_seconds)
 
 
 def stored(jobs: JobStore, job: Job) -> Job:

@@ -11,7 +11,7 @@ from promptmill import errors
 from promptmill.providers.catalog import find_model
 from promptmill.providers.cost import format_usd, upper_bound_usd
 from promptmill.providers.interface import Usage
-from tests.support.builders import IMAGE_INPUT
+from tests.support.builders import IMAGE_INPUT, FakeClock
 from tests.unit.jobs.attempts import (
     OTHER_TEXT_MODEL,
     TEXT_MODEL,
@@ -205,3 +205,17 @@ def test_two_images_alike_in_one_answer_are_two_images(jobs: JobStore) -> None:
     artifacts = MemoryArtifacts()
     attempt(jobs, job, FakeProvider(an_image_answer(10, 10)), artifacts=artifacts)
     assert len(artifacts.objects) == 2
+
+
+@pytest.mark.parametrize(("asked_for", "kept_ms"), [(None, 0), (1, 1000), (5, 5000), (3600, 5000)])
+def test_a_provider_that_asks_to_be_left_alone_is_for_as_long_as_the_function_can(
+    jobs: JobStore, asked_for: int | None, kept_ms: int
+) -> None:
+    job, clock = assembled(jobs), FakeClock()
+    started_ms = clock()
+    refusal = failing(errors.ProviderThrottled, retry_after_seconds=asked_for)
+    with pytest.raises(errors.ProviderThrottled):
+        attempt(jobs, job, FakeProvider(refusal), clock=clock)
+    assert clock() - started_ms == kept_ms
+    (row,) = rows(jobs, job)
+    assert row["error"] == "ProviderThrottled"

@@ -17,11 +17,12 @@ from promptmill.clock import derived_id, epoch_ms, now_ms, timestamp
 from promptmill.errors import DeadlinePassed, JobSettled, PromptmillError, ProviderAnswerBroken, StoreUnavailable
 from promptmill.jobs.ledger import Call, CallStatus, next_number, total_cost
 from promptmill.jobs.model import JobStatus
+from promptmill.jobs.waiting import rest
 from promptmill.prompting.assemble import request_from_state
 from promptmill.prompting.model import TextRequest
 from promptmill.providers.catalog import find_model
 from promptmill.providers.cost import cost_usd, format_usd, upper_bound_usd
-from promptmill.providers.failures import billed_usage
+from promptmill.providers.failures import billed_usage, retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from promptmill.providers.interface import Answer, ImageRequest, Provider, ProviderRequest
 
 _MAY_BE_BILLED = frozenset({"provider_timeout", "provider_stream_broken", "provider_answer_broken"})
+# With the attempt's own deadline and the store's calls, this stays within the function's timeout.
+MAX_REST_SECONDS = 5
 _SETTLE_ATTEMPTS = 10
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
@@ -46,6 +49,7 @@ def run_attempt(
     jobs: JobStore,
     artifacts: ArtifactStore | None = None,
     clock: Callable[[], int] = now_ms,
+    rest: Callable[[float], None] = rest,
 ) -> dict[str, Any]:
     """Makes one attempt with one model and returns ``{"usage", "cost"}``, the figures the job's event carries.
 
@@ -78,6 +82,8 @@ def run_attempt(
         answer = provider.generate(model, request)
     except PromptmillError as error:
         _settle(jobs, job, work.calls, _failed(call, model, error, at=timestamp(clock())))
+        # Step Functions retries on its own schedule, so a provider's wish to be left alone is kept here.
+        rest(min(retry_after_seconds(error) or 0, MAX_REST_SECONDS))
         raise
     paid = replace(
         call,

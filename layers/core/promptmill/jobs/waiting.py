@@ -19,6 +19,11 @@ LAST_PAUSE_MS = 1000
 PAUSE_GROWTH = 1.25
 
 
+def rest(seconds: float) -> None:
+    """Does nothing for this long."""
+    time.sleep(seconds)
+
+
 def wait_for_end(
     read: Callable[[], Job],
     budget_ms: int,
