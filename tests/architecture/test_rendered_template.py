@@ -60,5 +60,7 @@ def test_the_event_log_gets_ids_and_figures_and_not_what_callers_wrote() -> None
     filled = target["InputTransformer"]["InputTemplate"]
     for name in paths:
         filled = filled.replace(f"<{name}>", "x")
-    assert json.loads(json.loads(filled)["message"])["job_id"] == "x"
+    line = json.loads(filled)
+    assert set(line) == {"timestamp", "message"}
+    assert "job=x" in line["message"]
     assert not json.dumps(target["Arn"]).endswith(':*"}')
