@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -79,17 +79,22 @@ def deploy(folder: Path, template: Path, stack_name: str, parameters: Mapping[st
         raise StackError("\n".join([str(error), *reasons])) from None
 
 
-def _failures(stack_name: str, endpoint_url: str) -> list[str]:
-    """Which resources failed and why, which is far above the end of SAM's log once it has rolled back."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    cloudformation = boto3.client(
-        "cloudformation",
+def local_client(service: str, endpoint_url: str) -> Any:
+    """A boto3 client of the local account, with all rights."""
+    return boto3.client(  # type: ignore[call-overload]
+        service,
         endpoint_url=endpoint_url,
         region_name=REGION,
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
     )
+
+
+def _failures(stack_name: str, endpoint_url: str) -> list[str]:
+    """Which resources failed and why, which is far above the end of SAM's log once it has rolled back."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    cloudformation = local_client("cloudformation", endpoint_url)
     try:
         events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
     except (BotoCoreError, ClientError):

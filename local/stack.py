@@ -15,10 +15,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from local.ministack_differences import mend_differences
-from local.sam import CREDENTIALS, REGION, ROOT, StackError, build, deploy, locked
+from local.sam import CREDENTIALS, REGION, ROOT, StackError, build, deploy, local_client, locked
 from local.supervisor import STAY
 
 if TYPE_CHECKING:
@@ -54,13 +52,7 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's account, with all rights."""
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.endpoint_url,
-            region_name=self.region,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
+        return local_client(service, self.endpoint_url)
 
 
 def up(folder: Path, *, fresh: bool = False, parameters: Mapping[str, str] | None = None) -> Stack:
@@ -260,14 +252,7 @@ def _has_real_text_model(providers_url: str) -> bool:
 
 
 def _outputs(endpoint_url: str) -> dict[str, str]:
-    client = boto3.client(
-        "cloudformation",
-        endpoint_url=endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    stack = client.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    stack = local_client("cloudformation", endpoint_url).describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 

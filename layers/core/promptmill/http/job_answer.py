@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from promptmill.jobs.model import Job
 
 RETRY_AFTER_SECONDS = 1
+# What an answer needs after a wait: the way back, and the last read at its slowest.
+ANSWER_MS = 2_500
 
 
 def job_answer(
@@ -41,6 +43,39 @@ def job_answer(
     return json_response(status, document, sent)
 
 
+def job_later(
+    app: APIGatewayRestResolver,
+    job: Job,
+    read: Callable[[], Job],
+    wait: Callable[[Callable[[], Job], int], Job | None],
+    budget_ms: int,
+) -> Job:
+    """The job at its end, or as last read when the budget, or this invocation's own time, is over."""
+    seen = job
+
+    def look() -> Job:
+        nonlocal seen
+        seen = read()
+        return seen
+
+    if not job.status.is_terminal:
+        wait(look, within_invocation_ms(app, budget_ms))
+    return seen
+
+
+def within_invocation_ms(app: APIGatewayRestResolver, budget_ms: int) -> int:
+    """As much of a budget as this invocation has time for; outside Lambda, all of it."""
+    remaining = getattr(app.lambda_context, "get_remaining_time_in_millis", None)
+    return min(budget_ms, max(0, remaining() - ANSWER_MS)) if remaining else budget_ms
+
+
+def stored_artifacts() -> ArtifactStore:
+    """This process's store, imported only by those who link into it."""
+    from promptmill.artifacts.store import artifact_store
+
+    return artifact_store()
+
+
 def job_document(
     app: APIGatewayRestResolver, job: Job, *, artifacts: Callable[[], ArtifactStore], at_ms: int
 ) -> dict[str, Any]:
@@ -48,11 +83,11 @@ def job_document(
 
     return public_job(
         job,
-        base_url=base_url(dict(app.current_event.raw_event)),
+        base_url=base_url(app.current_event.raw_event),
         link=lambda key: artifacts().link(key),
         link_expires_at=timestamp(at_ms + LINK_SECONDS * 1000),
     )
 
 
 def accepted_headers(app: APIGatewayRestResolver, job: Job) -> dict[str, str]:
-    return {"Location": f"{base_url(dict(app.current_event.raw_event))}/v1/jobs/{job.id}"}
+    return {"Location": f"{base_url(app.current_event.raw_event)}/v1/jobs/{job.id}"}

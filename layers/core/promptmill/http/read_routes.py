@@ -12,10 +12,9 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from promptmill.clock import is_id
 from promptmill.errors import JobNotFound
 from promptmill.http.documents import responses
-from promptmill.http.job_answer import job_answer
+from promptmill.http.job_answer import job_answer, job_later, stored_artifacts
 from promptmill.http.prefer import wait_seconds
-from promptmill.http.resolver import json_response, make_resolver, note_in_log
-from promptmill.identity.caller import caller_of
+from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
 from promptmill.jobs.waiting import wait_for_end
 from promptmill.settings import settings
 
@@ -49,17 +48,15 @@ def read_api(
         if not is_id("job", job_id):
             raise JobNotFound
         seconds = wait_seconds(app.current_event.headers)
-        (salt,) = settings().require("owner_salt")
-        owner = caller_of(dict(app.current_event.raw_event), salt=salt).owner
+        owner = caller(app).owner
         store = jobs or _default_jobs()
         job = store.get(job_id, owner)
         note_in_log(job_id=job.id, kind=job.kind)
         headers = {}
         if seconds:
             headers["Preference-Applied"] = f"wait={seconds}"
-            if not job.status.is_terminal:
-                job = wait(lambda: store.get(job_id, owner), seconds * 1000) or store.get(job_id, owner)
-        return job_answer(app, job, HTTPStatus.OK, artifacts=lambda: artifacts or _default_artifacts(), headers=headers)
+            job = job_later(app, job, lambda: store.get(job_id, owner), wait, seconds * 1000)
+        return job_answer(app, job, HTTPStatus.OK, artifacts=lambda: artifacts or stored_artifacts(), headers=headers)
 
     @app.get(
         "/v1/health",
@@ -103,9 +100,3 @@ def _default_jobs() -> JobStore:
     from promptmill.jobs.store import job_store
 
     return job_store(attempts=EDGE_ATTEMPTS)
-
-
-def _default_artifacts() -> ArtifactStore:
-    from promptmill.artifacts.store import artifact_store
-
-    return artifact_store()

@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from promptmill.clock import monotonic_ms
 from promptmill.errors import PromptmillError
 from promptmill.http import problem
+from promptmill.identity.caller import Caller, caller_of
 from promptmill.settings import settings
 
 EXPOSED_HEADERS = [
@@ -88,6 +89,12 @@ def note_in_log(**facts: str | int) -> None:
 
 def request_id(event: dict[str, Any]) -> str:
     return str(event["requestContext"]["requestId"])
+
+
+def caller(app: APIGatewayRestResolver) -> Caller:
+    """Who is calling."""
+    (salt,) = settings().require("owner_salt")
+    return caller_of(app.current_event.raw_event, salt=salt)
 
 
 def base_url(event: dict[str, Any]) -> str:

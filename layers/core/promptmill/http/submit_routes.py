@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,17 +10,16 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from promptmill.clock import epoch_ms, now_ms, timestamp
-from promptmill.errors import ContentBlocked, RateLimited, StoreUnavailable, describe_code
+from promptmill.errors import ContentBlocked, RateLimited, describe_code
 from promptmill.http import problem
 from promptmill.http.body import reads_body
 from promptmill.http.documents import responses
 from promptmill.http.idempotency_key import idempotency_key
-from promptmill.http.job_answer import accepted_headers, job_answer
+from promptmill.http.job_answer import accepted_headers, job_answer, job_later, stored_artifacts
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.rate_headers import rate_headers
-from promptmill.http.resolver import base_url, json_response, make_resolver, note_in_log, request_id
+from promptmill.http.resolver import base_url, caller, json_response, make_resolver, note_in_log, request_id
 from promptmill.http.trace import trace_of
-from promptmill.identity.caller import caller_of
 from promptmill.jobs.intake import Intake, Origin
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.requests import EnhanceJob, GeneratePrompt, ImageJob, JobRequest
@@ -33,12 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
-    from promptmill.identity.caller import Caller
     from promptmill.jobs.model import Job
 
 GENERATE_WAIT_MS = 25_000
-# What an answer needs after the wait: a last read, at its slowest, and the way back.
-ANSWER_MS = 2_500
 
 
 @cache
@@ -67,19 +62,11 @@ def submit_api(
     """The resolver of both routes; None is this process's own part."""
     app = make_resolver()
 
-    def stored_artifacts() -> ArtifactStore:
-        from promptmill.artifacts.store import artifact_store
-
-        return artifacts or artifact_store()
+    def links() -> ArtifactStore:
+        return artifacts or stored_artifacts()
 
     def later(job: Job, parts: Intake, budget_ms: int) -> Job:
-        """The job at its end, or as it is when the budget, or this invocation's own time, is over."""
-        if job.status.is_terminal:
-            return job
-        done = wait(lambda: parts.jobs.get(job.id, job.owner), min(budget_ms, time_left_ms(app)))
-        with contextlib.suppress(StoreUnavailable):
-            return done or parts.jobs.get(job.id, job.owner)
-        return job
+        return job_later(app, job, lambda: parts.jobs.get(job.id, job.owner), wait, budget_ms)
 
     @app.post(
         "/v1/jobs",
@@ -100,7 +87,7 @@ def submit_api(
             headers["Preference-Applied"] = f"wait={seconds}"
             job = later(job, parts, seconds * 1000)
         status = HTTPStatus.OK if job.status.is_terminal else HTTPStatus.ACCEPTED
-        return job_answer(app, job, status, artifacts=stored_artifacts, headers=headers)
+        return job_answer(app, job, status, artifacts=links, headers=headers)
 
     @app.post(
         "/v1/generate-prompt",
@@ -117,18 +104,12 @@ def submit_api(
         job = later(job, parts, GENERATE_WAIT_MS)
         if not job.status.is_terminal:
             headers |= accepted_headers(app, job)
-            return job_answer(app, job, HTTPStatus.ACCEPTED, artifacts=stored_artifacts, headers=headers)
+            return job_answer(app, job, HTTPStatus.ACCEPTED, artifacts=links, headers=headers)
         if job.status is not JobStatus.SUCCEEDED:
             return _failed(app, job, parts.policy, headers)
         return json_response(HTTPStatus.OK, generated_prompt(job), headers)
 
     return app
-
-
-def time_left_ms(app: APIGatewayRestResolver) -> int:
-    """How long this invocation may still wait; outside Lambda, as long as anyone wants."""
-    remaining = getattr(app.lambda_context, "get_remaining_time_in_millis", None)
-    return max(0, remaining() - ANSWER_MS) if remaining else GENERATE_WAIT_MS
 
 
 def generated_prompt(job: Job) -> dict[str, Any]:
@@ -150,8 +131,7 @@ def generated_prompt(job: Job) -> dict[str, Any]:
 
 def _submit(app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | ImageJob) -> tuple[Job, dict[str, str]]:
     """The accepted job, with the headers that say so and those of the rate; a 429 has the latter too."""
-    event = _event(app)
-    caller = _caller(event)
+    event = app.current_event.raw_event
     origin = Origin(
         base_url=base_url(event),
         trace=trace_of(app.current_event.headers, request_id(event)),
@@ -159,7 +139,7 @@ def _submit(app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | I
     )
     check_model(request)
     try:
-        submission = intake.submit(request, caller, origin, at_ms=now_ms())
+        submission = intake.submit(request, caller(app), origin, at_ms=now_ms())
     except RateLimited as error:
         spent = _spent(intake.policy, error.retry_after_seconds)
         app.append_context(rate_headers=spent)  # type: ignore[no-untyped-call]
@@ -186,15 +166,6 @@ def _spent(policy: RatePolicy, seconds: int) -> dict[str, str]:
     return rate_headers(Standing(remaining=0, reset_ms=seconds * 1000), policy)
 
 
-def _caller(event: dict[str, Any]) -> Caller:
-    (salt,) = settings().require("owner_salt")
-    return caller_of(event, salt=salt)
-
-
-def _event(app: APIGatewayRestResolver) -> dict[str, Any]:
-    return dict(app.current_event.raw_event)
-
-
 def _failed(app: APIGatewayRestResolver, job: Job, policy: RatePolicy, headers: dict[str, str]) -> Response[str]:
     """A job that did not succeed, as the problem its waiting caller gets."""
     code = (job.error or {}).get("code", "internal_error")
@@ -211,7 +182,7 @@ def _failed(app: APIGatewayRestResolver, job: Job, policy: RatePolicy, headers: 
         code=code,
         detail=detail,
         instance=app.current_event.path,
-        request_id=request_id(_event(app)),
+        request_id=request_id(app.current_event.raw_event),
         retryable=retryable,
     )
     document["job_id"] = job.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -62,30 +63,24 @@ class IdempotencyStore:
 
     def mark_started(self, owner: str, key: str, job_id: str) -> None:
         """Says that the job's execution is there; nothing happens when the key has come to another job since."""
-        with store_errors():
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_key(owner, key),
-                    UpdateExpression="SET started = :yes",
-                    ConditionExpression="job_id = :job_id",
-                    ExpressionAttributeValues={":yes": {"BOOL": True}, ":job_id": {"S": job_id}},
-                )
-            except self._client.exceptions.ConditionalCheckFailedException:
-                return
+        with store_errors(), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(owner, key),
+                UpdateExpression="SET started = :yes",
+                ConditionExpression="job_id = :job_id",
+                ExpressionAttributeValues={":yes": {"BOOL": True}, ":job_id": {"S": job_id}},
+            )
 
     def release(self, owner: str, key: str, job_id: str) -> None:
         """Forgets the key of a job that could not be started, so that the same request makes a new one."""
-        with store_errors():
-            try:
-                self._client.delete_item(
-                    TableName=self._table,
-                    Key=_key(owner, key),
-                    ConditionExpression="job_id = :job_id",
-                    ExpressionAttributeValues={":job_id": {"S": job_id}},
-                )
-            except self._client.exceptions.ConditionalCheckFailedException:
-                return
+        with store_errors(), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.delete_item(
+                TableName=self._table,
+                Key=_key(owner, key),
+                ConditionExpression="job_id = :job_id",
+                ExpressionAttributeValues={":job_id": {"S": job_id}},
+            )
 
 
 @cache

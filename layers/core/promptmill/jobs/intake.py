@@ -81,7 +81,7 @@ class Intake:
         """
         now = standing(self.rates.peek(caller.owner, self.policy), at_ms, self.policy)
         key = origin.idempotency_key
-        digest = digest_request(request.model_dump(mode="json"))
+        digest = digest_request(request.model_dump(mode="json")) if key else ""
         if now.is_over:
             record = self.records.get(caller.owner, key, at_ms=at_ms) if key else None
             if record is None:
@@ -102,18 +102,15 @@ class Intake:
         self, record: IdempotencyRecord, digest: str, owner: str, origin: Origin, now: Standing, at_ms: int
     ) -> Submission:
         """The job of a key that was used before, started if whoever made it was cut off before that."""
-        match judge(record, digest, at_ms):
-            case Repeat.MISMATCH:
-                raise IdempotencyMismatch
-            case Repeat.IN_FLIGHT:
-                raise RequestInFlight
-            case Repeat.REPLAY:
-                return Submission(self.jobs.get(record.job_id, owner), now, replayed=True)
-            case Repeat.ABANDONED:
-                job = self.jobs.get(record.job_id, owner)
-                if not job.status.is_terminal:
-                    self._start(job, origin, at_ms)
-                return Submission(job, now, replayed=True)
+        repeat = judge(record, digest, at_ms)
+        if repeat is Repeat.MISMATCH:
+            raise IdempotencyMismatch
+        if repeat is Repeat.IN_FLIGHT:
+            raise RequestInFlight
+        job = self.jobs.get(record.job_id, owner)
+        if repeat is Repeat.ABANDONED and not job.status.is_terminal:
+            self._start(job, origin, at_ms)
+        return Submission(job, now, replayed=True)
 
     def _start(self, job: Job, origin: Origin, at_ms: int) -> None:
         key = origin.idempotency_key
