@@ -8,7 +8,7 @@ from typing import Any
 
 from promptmill.clock import epoch_ms, new_id, timestamp
 from promptmill.identity.caller import Caller
-from promptmill.jobs.intake import Trace
+from promptmill.jobs.intake import Origin, Trace
 from promptmill.jobs.ledger import Call, CallStatus
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.requests import EnhanceJob, ImageJob
@@ -20,6 +20,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 OWNER = "ip_0123456789abcdef0123456789abcdef"
 OTHER_OWNER = "ip_fedcba9876543210fedcba9876543210"
 BASE_URL = "https://api.example.com/dev"
+TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 PROMPT = "write a letter to my landlord about the heating"
 
 TEXT_INPUT: dict[str, Any] = {"prompt": PROMPT}
@@ -42,8 +43,9 @@ def a_job_id(at_ms: int = AT_MS) -> str:
 
 def a_job(status: str = "queued", *, kind: str = "enhance", **fields: Any) -> Job:
     """A job as its status makes it: begun, finished, with a result or an error. ``fields`` replace what is there."""
+    job_id = a_job_id()
     job = Job(
-        id=a_job_id(),
+        id=job_id,
         kind=kind,
         status=JobStatus(status),
         owner=OWNER,
@@ -51,6 +53,10 @@ def a_job(status: str = "queued", *, kind: str = "enhance", **fields: Any) -> Jo
         deadline_at=timestamp(AT_MS + 300_000),
         expires_at_seconds=(AT_MS + 90 * DAY_MS) // 1000,
         input=IMAGE_INPUT if kind == "image" else TEXT_INPUT,
+        due_at=timestamp(AT_MS + 120_000),
+        self_url=f"{BASE_URL}/v1/jobs/{job_id}",
+        correlation_id="req-1",
+        traceparent=TRACEPARENT,
     )
     if job.status in {JobStatus.RUNNING, JobStatus.SUCCEEDED}:
         job = replace(job, started_at=timestamp(AT_MS + 100), step="AssemblePrompt")
@@ -102,7 +108,11 @@ def a_caller(owner: str = OWNER) -> Caller:
 
 
 def a_trace() -> Trace:
-    return Trace(correlation_id="req-1", traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    return Trace(correlation_id="req-1", traceparent=TRACEPARENT)
+
+
+def an_origin(idempotency_key: str | None = None) -> Origin:
+    return Origin(base_url=BASE_URL, trace=a_trace(), idempotency_key=idempotency_key)
 
 
 def an_enhance_request(**fields: Any) -> EnhanceJob:

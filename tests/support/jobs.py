@@ -6,7 +6,7 @@ from typing import Any
 
 from promptmill.clock import now_ms, random_hex
 from promptmill.identity.caller import Caller
-from promptmill.jobs.intake import Trace, initial_state, new_job
+from promptmill.jobs.intake import Origin, Trace, initial_state, new_job
 from promptmill.jobs.model import Job
 from promptmill.jobs.requests import EnhanceJob, ImageJob
 from promptmill.limits.gcra import RatePolicy
@@ -20,11 +20,12 @@ def a_job(kind: str = "enhance", **fields: Any) -> Job:
     defaults: dict[str, Any] = {"prompt": "Explain how tides work to a class of ten-year-olds."}
     if kind == "image":
         defaults |= {"width": 256, "height": 256}
+    trace = Trace(correlation_id=random_hex(8), traceparent=f"00-{random_hex(16)}-{random_hex(8)}-01")
+    origin = Origin(base_url="https://api.example.com", trace=trace)
     request = (ImageJob if kind == "image" else EnhanceJob).model_validate({"kind": kind, **defaults, **fields})
-    return new_job(request, caller, at_ms=now_ms(), retention_days=1)
+    return new_job(request, caller, origin, at_ms=now_ms(), retention_days=1)
 
 
 def state_of(job: Job) -> dict[str, Any]:
     """The input of the job's execution."""
-    trace = Trace(correlation_id=random_hex(8), traceparent=f"00-{random_hex(16)}-{random_hex(8)}-01")
-    return initial_state(job, POLICY, self_url=f"https://api.example.com/v1/jobs/{job.id}", trace=trace)
+    return initial_state(job, POLICY)

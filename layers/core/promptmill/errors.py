@@ -4,11 +4,14 @@
     ├── Refused                      the business says no: branch
     │   ├── InvalidInput             the caller's request breaks a rule
     │   ├── InvalidHeader            a header breaks a rule (HTTP only)
+    │   ├── InvalidParameter         a query parameter breaks a rule (HTTP only)
     │   ├── MalformedBody            the body is not a JSON object (HTTP only)
     │   ├── UnsupportedMediaType     the body is not said to be JSON (HTTP only)
     │   ├── BodyTooLarge             the body is over the limit (HTTP only)
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
+    │   ├── NothingRecorded          the job has no provider's answer to replay (HTTP only)
+    │   ├── NotRedrivable            the execution cannot go on from where it failed (operators only)
     │   ├── IdempotencyMismatch      the key was used with another request (HTTP only)
     │   ├── RequestInFlight          the same request is being accepted (HTTP only)
     │   ├── RateLimited              over the subject's rate
@@ -16,7 +19,8 @@
     │   └── DeadlinePassed           the job's own deadline is over
     ├── TransientError               try again: retry
     │   ├── StoreUnavailable         DynamoDB or S3 did not answer as it should
-    │   ├── WorkflowUnavailable      Step Functions did not accept the execution
+    │   ├── WorkflowUnavailable      Step Functions did not answer as it should
+    │   ├── BusUnavailable           EventBridge did not take an event
     │   ├── ProviderThrottled        the provider is over its own rate
     │   ├── ProviderWarming          the model is being loaded
     │   ├── ProviderTimeout          no answer in time
@@ -85,6 +89,10 @@ class InvalidHeader(Refused):
     """A request header is not valid."""
 
 
+class InvalidParameter(Refused):
+    """A query parameter is not valid."""
+
+
 class MalformedBody(Refused):
     """The body must be a JSON object."""
 
@@ -103,6 +111,14 @@ class JobNotFound(Refused):
 
 class JobSettled(Refused):
     """The job already has a terminal status."""
+
+
+class NothingRecorded(Refused):
+    """The job has no recorded answer of a provider."""
+
+
+class NotRedrivable(Refused):
+    """The execution cannot be redriven."""
 
 
 class IdempotencyMismatch(Refused):
@@ -141,6 +157,10 @@ class StoreUnavailable(TransientError):
 
 class WorkflowUnavailable(TransientError):
     """The workflow could not be started."""
+
+
+class BusUnavailable(TransientError):
+    """The event could not be published."""
 
 
 class ProviderThrottled(TransientError):

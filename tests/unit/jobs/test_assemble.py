@@ -15,7 +15,7 @@ from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.intake import new_job
 from promptmill.prompting.assemble import assemble_request, job_seed, request_from_state, request_to_state
 from promptmill.prompting.model import ImageRequest, TextRequest
-from tests.support.builders import AT, AT_MS, PROMPT, a_caller, a_job, an_enhance_request, an_image_request
+from tests.support.builders import AT, AT_MS, PROMPT, a_caller, a_job, an_enhance_request, an_image_request, an_origin
 from tests.unit.jobs.fakes import MemoryJobStore
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ image_requests = st.builds(
 
 @given(request=st.one_of(enhance_requests, image_requests))
 def test_every_legal_request_is_assembled_and_comes_back_from_the_store_as_it_was(request: Any) -> None:
-    job = new_job(request, a_caller(), at_ms=AT_MS, retention_days=1)
+    job = new_job(request, a_caller(), an_origin(), at_ms=AT_MS, retention_days=1)
     assembled = assemble_request(job)
     read_back = request_from_state(json.loads(json.dumps(request_to_state(assembled))))
     assert read_back == assembled
@@ -60,7 +60,7 @@ def test_every_legal_request_is_assembled_and_comes_back_from_the_store_as_it_wa
 
 @given(request=enhance_requests)
 def test_the_same_job_assembles_the_same_request(request: Any) -> None:
-    job = new_job(request, a_caller(), at_ms=AT_MS, retention_days=1)
+    job = new_job(request, a_caller(), an_origin(), at_ms=AT_MS, retention_days=1)
     assert assemble_request(job) == assemble_request(job)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from promptmill.jobs.intake import initial_state, new_job
 from promptmill.jobs.records import job_item
 from promptmill.jobs.requests import EnhanceJob, ImageJob
-from tests.support.builders import AT_MS, BASE_URL, a_caller, a_policy, a_trace, an_enhance_request, an_image_request
+from tests.support.builders import AT_MS, a_caller, a_policy, an_enhance_request, an_image_request, an_origin
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html and
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
@@ -53,8 +53,8 @@ LARGEST = [
 
 
 def state_of(request: EnhanceJob | ImageJob) -> dict[str, Any]:
-    job = new_job(request, a_caller(), at_ms=AT_MS, retention_days=3650)
-    return initial_state(job, a_policy(), self_url=f"{BASE_URL}/v1/jobs/{job.id}", trace=a_trace())
+    job = new_job(request, a_caller(), an_origin(), at_ms=AT_MS, retention_days=3650)
+    return initial_state(job, a_policy())
 
 
 @pytest.mark.parametrize("request_", LARGEST, ids=["enhance", "image"])
@@ -66,7 +66,7 @@ def test_the_largest_legal_request_stays_far_below_the_limit_of_an_execution(req
 
 @pytest.mark.parametrize("request_", LARGEST, ids=["enhance", "image"])
 def test_the_largest_legal_request_fits_an_item_with_room_for_its_result(request_: EnhanceJob | ImageJob) -> None:
-    item = job_item(new_job(request_, a_caller(), at_ms=AT_MS, retention_days=3650))
+    item = job_item(new_job(request_, a_caller(), an_origin(), at_ms=AT_MS, retention_days=3650))
     assert 4 * len(json.dumps(item, ensure_ascii=False).encode()) < ITEM_BYTES
 
 

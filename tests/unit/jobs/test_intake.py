@@ -10,20 +10,19 @@ import pytest
 from promptmill import errors
 from promptmill.clock import epoch_ms, timestamp
 from promptmill.events.envelope import accepted_event, outcome_event_id
-from promptmill.jobs.intake import Intake, Origin, new_job, over_limit
+from promptmill.jobs.intake import Intake, new_job, over_limit
 from promptmill.limits.gcra import Standing
 from tests.support.builders import (
     AT,
     AT_MS,
-    BASE_URL,
     DAY_MS,
     OWNER,
     PROMPT,
     a_caller,
     a_policy,
-    a_trace,
     an_enhance_request,
     an_image_request,
+    an_origin,
 )
 from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore, MemoryRates, MemoryRecords
 
@@ -45,8 +44,7 @@ def an_intake(
 
 
 def submit(intake: Intake, request: EnhanceJob | ImageJob | None = None) -> tuple[Job, Standing]:
-    origin = Origin(base_url=BASE_URL, trace=a_trace())
-    submission = intake.submit(request or an_enhance_request(), a_caller(), origin, at_ms=AT_MS)
+    submission = intake.submit(request or an_enhance_request(), a_caller(), an_origin(), at_ms=AT_MS)
     assert not submission.replayed
     return submission.job, submission.standing
 
@@ -80,7 +78,7 @@ def test_a_new_job_is_queued_and_belongs_to_its_caller() -> None:
 
 
 def test_a_new_image_job_has_the_defaults_written_out() -> None:
-    job = new_job(an_image_request(), a_caller(), at_ms=AT_MS, retention_days=1)
+    job = new_job(an_image_request(), a_caller(), an_origin(), at_ms=AT_MS, retention_days=1)
     assert job.input == {"prompt": "a red fox", "width": 1024, "height": 1024, "steps": 4, "n": 1}
     assert epoch_ms(job.deadline_at) - AT_MS == 300_000
 
@@ -94,12 +92,7 @@ def test_the_execution_gets_ids_the_limiters_numbers_the_deadline_and_the_first_
         "rate": {"policy": "anonymous", "interval_ms": 6000, "tolerance_ms": 12_000},
         "deadline_ms": AT_MS + 300_000,
         "outcome_event_id": outcome_event_id(job.id),
-        "event": accepted_event(
-            job,
-            self_url=f"{BASE_URL}/v1/jobs/{job.id}",
-            correlation_id=a_trace().correlation_id,
-            traceparent=a_trace().traceparent,
-        ),
+        "event": accepted_event(job),
     }
 
 
@@ -130,8 +123,7 @@ def test_coming_back_when_told_to_is_early_enough() -> None:
     with pytest.raises(errors.RateLimited) as caught:
         submit(an_intake(tat_ms=tat_ms))
     later_ms = AT_MS + caught.value.retry_after_seconds * 1000
-    origin = Origin(base_url=BASE_URL, trace=a_trace())
-    submission = an_intake(tat_ms=tat_ms).submit(an_enhance_request(), a_caller(), origin, at_ms=later_ms)
+    submission = an_intake(tat_ms=tat_ms).submit(an_enhance_request(), a_caller(), an_origin(), at_ms=later_ms)
     assert submission.job.status == "queued"
 
 
@@ -194,8 +186,8 @@ def test_a_limiter_that_cannot_be_read_lets_nobody_in() -> None:
 
 def test_every_job_has_an_id_of_its_own_and_later_ones_sort_after_it() -> None:
     request, caller = an_enhance_request(), a_caller()
-    first = new_job(request, caller, at_ms=AT_MS, retention_days=1)
-    twin = new_job(request, caller, at_ms=AT_MS, retention_days=1)
-    later = new_job(request, caller, at_ms=AT_MS + 1, retention_days=1)
+    first = new_job(request, caller, an_origin(), at_ms=AT_MS, retention_days=1)
+    twin = new_job(request, caller, an_origin(), at_ms=AT_MS, retention_days=1)
+    later = new_job(request, caller, an_origin(), at_ms=AT_MS + 1, retention_days=1)
     assert first.id != twin.id
     assert max(first.id, twin.id) < later.id

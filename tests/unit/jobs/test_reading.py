@@ -57,7 +57,14 @@ def test_a_new_job_is_shown_whole() -> None:
         "cost": None,
         "metadata": {"order": "7"},
         "replay_of": None,
-        "links": {"self": f"{BASE_URL}/v1/jobs/{job.id}"},
+        "replay_mode": None,
+        "links": {
+            "self": f"{BASE_URL}/v1/jobs/{job.id}",
+            "cancel": f"{BASE_URL}/v1/jobs/{job.id}/cancel",
+            "replay": f"{BASE_URL}/v1/jobs/{job.id}/replay",
+            "events": f"{BASE_URL}/v1/jobs/{job.id}/events",
+            "execution": f"{BASE_URL}/v1/jobs/{job.id}/execution",
+        },
     }
 
 

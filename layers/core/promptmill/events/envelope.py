@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 VERSION = "1"
 
 
-def accepted_event(job: Job, *, self_url: str, correlation_id: str, traceparent: str) -> dict[str, Any]:
+def accepted_event(job: Job) -> dict[str, Any]:
     """The detail of ``job.accepted``: ids and figures, never the prompt."""
     return {
         "metadata": {
@@ -22,13 +22,13 @@ def accepted_event(job: Job, *, self_url: str, correlation_id: str, traceparent:
             "owner": job.owner,
             "job_id": job.id,
             "sequence": job.status.sequence,
-            "correlation_id": correlation_id,
-            "traceparent": traceparent,
+            "correlation_id": job.correlation_id,
+            "traceparent": job.traceparent,
         },
         "data": {
             "kind": job.kind,
             "status": job.status.value,
-            "links": {"self": self_url},
+            "links": {"self": job.self_url},
             "metadata": job.metadata,
         },
     }

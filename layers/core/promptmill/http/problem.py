@@ -10,8 +10,11 @@ from promptmill.errors import (
     IdempotencyMismatch,
     InvalidHeader,
     InvalidInput,
+    InvalidParameter,
     JobNotFound,
+    JobSettled,
     MalformedBody,
+    NothingRecorded,
     PromptmillError,
     RateLimited,
     RequestInFlight,
@@ -25,11 +28,14 @@ CONTENT_TYPE = "application/problem+json"
 _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidHeader: HTTPStatus.BAD_REQUEST,
+    InvalidParameter: HTTPStatus.BAD_REQUEST,
     MalformedBody: HTTPStatus.BAD_REQUEST,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     RequestInFlight: HTTPStatus.CONFLICT,
+    JobSettled: HTTPStatus.CONFLICT,
+    NothingRecorded: HTTPStatus.CONFLICT,
     JobNotFound: HTTPStatus.NOT_FOUND,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -79,7 +85,7 @@ def problem_of(
     headers: dict[str, str] = {}
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after_seconds)
-    elif status is HTTPStatus.CONFLICT:
+    elif isinstance(error, RequestInFlight):
         headers["Retry-After"] = "1"
     elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

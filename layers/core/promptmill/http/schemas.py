@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from promptmill.jobs.model import JobStatus
+from promptmill.jobs.model import JobStatus, ReplayMode
 
 Usd = Field(description="US dollars as a decimal string.", pattern=r"^\d+(\.\d+)?$")
 Timestamp = Field(description="RFC 3339, UTC.", json_schema_extra={"format": "date-time"})
@@ -93,6 +93,10 @@ class Cost(_Answer):
 
 class JobLinks(_Answer):
     self: str
+    cancel: str
+    replay: str
+    events: str
+    execution: str
 
 
 class Job(_Answer):
@@ -116,6 +120,7 @@ class Job(_Answer):
     cost: Cost | None
     metadata: dict[str, str]
     replay_of: str | None
+    replay_mode: ReplayMode | None
     links: JobLinks
 
 

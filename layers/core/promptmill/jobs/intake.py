@@ -17,7 +17,7 @@ from promptmill.errors import (
 )
 from promptmill.events.envelope import accepted_event, outcome_event_id
 from promptmill.idempotency.record import Repeat, digest_request, judge, new_record
-from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.model import Job, JobStatus, ReplayMode
 from promptmill.limits.gcra import standing
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from promptmill.limits.store import RateStore
 
 SECONDS_PER_DAY = 24 * 60 * 60
+# Nobody is starting an execution any more: the function that accepted the job has ended, a repeat of it had its turn.
+START_GRACE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,14 @@ class Origin:
     base_url: str
     trace: Trace
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The job that a new one replays, and where its answer comes from."""
+
+    of: str
+    mode: ReplayMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,15 @@ class Intake:
     policy: RatePolicy
     retention_days: int
 
-    def submit(self, request: EnhanceJob | ImageJob, caller: Caller, origin: Origin, *, at_ms: int) -> Submission:
+    def submit(
+        self,
+        request: EnhanceJob | ImageJob,
+        caller: Caller,
+        origin: Origin,
+        *,
+        at_ms: int,
+        replay: Replay | None = None,
+    ) -> Submission:
         """Stores the job and starts its execution, once per idempotency key.
 
         Raises ``RateLimited`` when the caller is plainly over the limit, nothing being stored then; the execution's own
@@ -81,25 +99,25 @@ class Intake:
         """
         now = standing(self.rates.peek(caller.owner, self.policy), at_ms, self.policy)
         key = origin.idempotency_key
-        digest = digest_request(request.model_dump(mode="json")) if key else ""
+        digest = _digest(request, replay) if key else ""
         if now.is_over:
             record = self.records.get(caller.owner, key, at_ms=at_ms) if key else None
             if record is None:
                 raise over_limit(now, self.policy)
-            return self._repeat(record, digest, caller.owner, origin, now, at_ms)
-        job = new_job(request, caller, at_ms=at_ms, retention_days=self.retention_days)
+            return self._repeat(record, key, digest, now, caller.owner, at_ms)
+        job = new_job(request, caller, origin, at_ms=at_ms, retention_days=self.retention_days, replay=replay)
         if key is None:
             self.jobs.add(job)
         else:
             mine = new_record(job.id, digest, at_ms)
             taken = self.records.take(job.owner, key, mine, beside=self.jobs.add_action(job), at_ms=at_ms)
             if taken is not None and taken.job_id != job.id:
-                return self._repeat(taken, digest, caller.owner, origin, now, at_ms)
-        self._start(job, origin, at_ms)
+                return self._repeat(taken, key, digest, now, job.owner, at_ms)
+        self._start(job, key, at_ms)
         return Submission(job, now)
 
     def _repeat(
-        self, record: IdempotencyRecord, digest: str, owner: str, origin: Origin, now: Standing, at_ms: int
+        self, record: IdempotencyRecord, key: str | None, digest: str, now: Standing, owner: str, at_ms: int
     ) -> Submission:
         """The job of a key that was used before, started if whoever made it was cut off before that."""
         repeat = judge(record, digest, at_ms)
@@ -109,14 +127,12 @@ class Intake:
             raise RequestInFlight
         job = self.jobs.get(record.job_id, owner)
         if repeat is Repeat.ABANDONED and not job.status.is_terminal:
-            self._start(job, origin, at_ms)
+            self._start(job, key, at_ms)
         return Submission(job, now, replayed=True)
 
-    def _start(self, job: Job, origin: Origin, at_ms: int) -> None:
-        key = origin.idempotency_key
-        self_url = f"{origin.base_url}/v1/jobs/{job.id}"
+    def _start(self, job: Job, key: str | None, at_ms: int) -> None:
         try:
-            self.workflow.start(job.id, initial_state(job, self.policy, self_url=self_url, trace=origin.trace))
+            self.workflow.start(job.id, initial_state(job, self.policy))
         except (WorkflowUnavailable, BrokenContractError) as error:
             error_record = {"code": WorkflowUnavailable.code, "step": "StartExecution"}
             if self.jobs.settle_unstarted(job.id, at=timestamp(at_ms), error=error_record):
@@ -138,11 +154,20 @@ def over_limit(now: Standing, policy: RatePolicy) -> RateLimited:
     )
 
 
-def new_job(request: EnhanceJob | ImageJob, caller: Caller, *, at_ms: int, retention_days: int) -> Job:
+def new_job(
+    request: EnhanceJob | ImageJob,
+    caller: Caller,
+    origin: Origin,
+    *,
+    at_ms: int,
+    retention_days: int,
+    replay: Replay | None = None,
+) -> Job:
     """The queued job of a request. Its input is the request as validated, with its defaults."""
     content = request.model_dump(mode="json", exclude={"kind", "metadata", "deadline_seconds"}, exclude_none=True)
+    job_id = new_id("job", at_ms)
     return Job(
-        id=new_id("job", at_ms),
+        id=job_id,
         kind=request.kind,
         status=JobStatus.QUEUED,
         owner=caller.owner,
@@ -151,10 +176,16 @@ def new_job(request: EnhanceJob | ImageJob, caller: Caller, *, at_ms: int, reten
         expires_at_seconds=at_ms // 1000 + retention_days * SECONDS_PER_DAY,
         input=content,
         metadata=dict(request.metadata),
+        due_at=timestamp(at_ms + START_GRACE_SECONDS * 1000),
+        self_url=f"{origin.base_url}/v1/jobs/{job_id}",
+        correlation_id=origin.trace.correlation_id,
+        traceparent=origin.trace.traceparent,
+        replay_of=replay.of if replay else None,
+        replay_mode=replay.mode if replay else None,
     )
 
 
-def initial_state(job: Job, policy: RatePolicy, *, self_url: str, trace: Trace) -> dict[str, Any]:
+def initial_state(job: Job, policy: RatePolicy) -> dict[str, Any]:
     """The execution's input: ids, the limiter's numbers, the deadline, and the event that announces the job."""
     return {
         "job_id": job.id,
@@ -162,7 +193,10 @@ def initial_state(job: Job, policy: RatePolicy, *, self_url: str, trace: Trace) 
         "rate": {"policy": policy.name, "interval_ms": policy.interval_ms, "tolerance_ms": policy.tolerance_ms},
         "deadline_ms": epoch_ms(job.deadline_at),
         "outcome_event_id": outcome_event_id(job.id),
-        "event": accepted_event(
-            job, self_url=self_url, correlation_id=trace.correlation_id, traceparent=trace.traceparent
-        ),
+        "event": accepted_event(job),
     }
+
+
+def _digest(request: EnhanceJob | ImageJob, replay: Replay | None) -> str:
+    content = request.model_dump(mode="json")
+    return digest_request(content if replay is None else {"replay_of": replay.of, "mode": replay.mode, **content})

@@ -27,12 +27,23 @@ class JobStatus(StrEnum):
         return {JobStatus.QUEUED: 1, JobStatus.RUNNING: 2}.get(self, 3)
 
 
+class ReplayMode(StrEnum):
+    """Where the answer of a replayed job comes from."""
+
+    LIVE = "live"
+    """The model is called again."""
+    RECORDED = "recorded"
+    """What the provider answered to the job that is replayed; nothing is paid."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job as stored. Times are RFC 3339 UTC, ``expires_at_seconds`` is the epoch second after which it is gone.
 
     ``result``, ``usage`` and ``cost`` are written by the provider step and count only once ``status`` is succeeded
-    (cost: always). ``step`` is the workflow state last reported.
+    (cost: always). ``step`` is the workflow state last reported. ``due_at`` is when the sweeper looks at the job; it is
+    None once the event of its outcome is out. ``self_url``, ``correlation_id`` and ``traceparent`` (W3C Trace Context)
+    are what its events say of the request that made it.
     """
 
     id: str
@@ -51,3 +62,9 @@ class Job:
     error: dict[str, Any] | None = None
     usage: dict[str, Any] | None = None
     cost: dict[str, Any] | None = None
+    due_at: str | None = None
+    self_url: str = ""
+    correlation_id: str = ""
+    traceparent: str = ""
+    replay_of: str | None = None
+    replay_mode: ReplayMode | None = None

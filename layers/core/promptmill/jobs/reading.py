@@ -36,8 +36,15 @@ def public_job(job: Job, *, base_url: str, link: Callable[[str], str], link_expi
         "usage": job.usage if job.status is JobStatus.SUCCEEDED else None,
         "cost": job.cost,
         "metadata": job.metadata,
-        "replay_of": None,
-        "links": {"self": self_url},
+        "replay_of": job.replay_of,
+        "replay_mode": job.replay_mode.value if job.replay_mode else None,
+        "links": {
+            "self": self_url,
+            "cancel": f"{self_url}/cancel",
+            "replay": f"{self_url}/replay",
+            "events": f"{self_url}/events",
+            "execution": f"{self_url}/execution",
+        },
     }
 
 

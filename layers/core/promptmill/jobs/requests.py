@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
 DEFAULT_DEADLINE_SECONDS = 300
 
@@ -66,6 +66,9 @@ class EnhanceJob(_JobBody):
         ),
     ] = None
     model: Annotated[Alias | None, Field(description="A catalog alias; see GET /v1/models.")] = None
+    stream: Annotated[
+        StrictBool | None, Field(description="Pass the text on at the job's events while the model writes it.")
+    ] = None
 
 
 class ImageJob(_JobBody):
