@@ -23,7 +23,7 @@ Statement = dict[str, Any]
 
 SECTIONS = {
     "api": {"AWS::Serverless::Api", "AWS::ApiGateway::GatewayResponse"},
-    "workflows": {"AWS::Serverless::StateMachine"},
+    "workflows": {"AWS::Serverless::StateMachine", "AWS::IAM::Policy"},
     "functions": {"AWS::Serverless::Function", "AWS::Serverless::LayerVersion"},
     "data": {
         "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret",

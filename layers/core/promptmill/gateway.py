@@ -25,7 +25,7 @@ READ_TIMEOUT_SECONDS = 2
 EDGE_ATTEMPTS = 2
 
 # A bug or a missing permission: trying again will not mend it.
-_NOT_WORTH_RETRYING = frozenset(
+NOT_WORTH_RETRYING = frozenset(
     {
         "AccessDeniedException",
         "AccessDenied",
@@ -85,7 +85,7 @@ def store_errors() -> Iterator[None]:
         code = error_code(error)
         if code in _CONDITIONS:
             raise
-        if code in _NOT_WORTH_RETRYING:
+        if code in NOT_WORTH_RETRYING:
             raise BrokenContractError(f"the store refused: {code}") from error
         raise StoreUnavailable(f"the store answered {code}") from error
     except BotoCoreError as error:

@@ -25,6 +25,7 @@ class Settings:
     control_table: str | None = None
     artifacts_bucket: str | None = None
     state_machine_arn: str | None = None
+    event_bus: str | None = None
     together_secret_arn: str | None = None
     together_url: str | None = None
     owner_salt: str | None = None

@@ -144,6 +144,7 @@ def test_operations_have_names_of_their_own_and_paths_declare_their_parameters(d
 def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
     assert set(operations(document)) == {
         ("post", "/v1/jobs"),
+        ("post", "/v1/jobs/{job_id}/cancel"),
         ("get", "/v1/jobs/{job_id}"),
         ("post", "/v1/generate-prompt"),
         ("get", "/v1/health"),

@@ -15,7 +15,8 @@ _MODELS = {
 _PROBLEMS = {
     400: "A header breaks a rule, or the body is not a JSON object.",
     404: "There is no such job, or it is another owner's.",
-    409: "The same request, under the same Idempotency-Key, is being accepted right now.",
+    409: "The same request, under the same Idempotency-Key, is being accepted right now (then with `Retry-After`), or "
+    "the job's state does not allow it.",
     413: "The body is over 512 KiB.",
     415: "The body is not said to be JSON.",
     422: "The body breaks a rule (`errors` says which and where), or its Idempotency-Key was used with another body. "

@@ -69,13 +69,6 @@ def within_invocation_ms(app: APIGatewayRestResolver, budget_ms: int) -> int:
     return min(budget_ms, max(0, remaining() - ANSWER_MS)) if remaining else budget_ms
 
 
-def stored_artifacts() -> ArtifactStore:
-    """This process's store, imported only by those who link into it."""
-    from promptmill.artifacts.store import artifact_store
-
-    return artifact_store()
-
-
 def job_document(
     app: APIGatewayRestResolver, job: Job, *, artifacts: Callable[[], ArtifactStore], at_ms: int
 ) -> dict[str, Any]:

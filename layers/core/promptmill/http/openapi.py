@@ -11,9 +11,10 @@ Post a job, then read it at its `Location` until its status is terminal. Errors 
 
 
 def openapi_document() -> dict[str, Any]:
-    """The document of both API functions together, with the schemas their answers refer to."""
+    """The document of all API functions together, with the schemas their answers refer to."""
     from pydantic.json_schema import models_json_schema
 
+    from promptmill.http.cancel_routes import cancel_api
     from promptmill.http.documents import HEADER_PARAMETERS
     from promptmill.http.read_routes import read_api
     from promptmill.http.schemas import ANSWERS
@@ -23,7 +24,7 @@ def openapi_document() -> dict[str, Any]:
         [(model, "serialization") for model in ANSWERS], ref_template="#/components/schemas/{model}"
     )
     document: dict[str, Any] = {}
-    for api in (submit_api(), read_api()):
+    for api in (submit_api(), read_api(), cancel_api()):
         part = json.loads(
             api.get_openapi_json_schema(
                 title="Promptmill",

@@ -11,8 +11,9 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from promptmill.clock import is_id
 from promptmill.errors import JobNotFound
+from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.documents import responses
-from promptmill.http.job_answer import job_answer, job_later, stored_artifacts
+from promptmill.http.job_answer import job_answer, job_later
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
 from promptmill.jobs.waiting import wait_for_end

@@ -12,10 +12,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from promptmill.clock import epoch_ms, now_ms, timestamp
 from promptmill.errors import ContentBlocked, RateLimited, describe_code
 from promptmill.http import problem
+from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.body import reads_body
 from promptmill.http.documents import responses
 from promptmill.http.idempotency_key import idempotency_key
-from promptmill.http.job_answer import accepted_headers, job_answer, job_later, stored_artifacts
+from promptmill.http.job_answer import accepted_headers, job_answer, job_later
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.rate_headers import rate_headers
 from promptmill.http.resolver import base_url, caller, json_response, make_resolver, note_in_log, request_id

@@ -1,0 +1,25 @@
+"""Finishes jobs that their executions did not. Called every minute; what it did is counted as metrics."""
+
+from typing import Any
+
+from promptmill.clock import now_ms
+from promptmill.events.publish import event_bus
+from promptmill.jobs.gateway import generation_workflow
+from promptmill.jobs.settling.settlement import Settlement
+from promptmill.jobs.settling.store import settling_store
+from promptmill.metrics import report_counts
+
+# What one job takes at its slowest: six calls of three seconds.
+RESERVE_MS = 20_000
+
+
+def lambda_handler(
+    event: dict[str, Any], context: Any, *, settlement: Settlement | None = None, at_ms: int | None = None
+) -> dict[str, int]:
+    parts = settlement or Settlement(settling_store(), generation_workflow(), event_bus())
+    done = parts.sweep(
+        at_ms=now_ms() if at_ms is None else at_ms,
+        has_time=lambda: context.get_remaining_time_in_millis() > RESERVE_MS,
+    )
+    report_counts({"JobsSwept": done.total()} | {f"JobsSwept{verdict.title()}": n for verdict, n in done.items()})
+    return dict(done)

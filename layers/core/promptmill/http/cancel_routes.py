@@ -1,0 +1,62 @@
+"""POST /v1/jobs/{job_id}/cancel."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from promptmill.clock import is_id, now_ms
+from promptmill.errors import JobNotFound, JobStateBroken
+from promptmill.http.documents import responses
+from promptmill.http.job_answer import job_answer
+from promptmill.http.resolver import caller, make_resolver, note_in_log
+
+if TYPE_CHECKING:
+    from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.settling.settlement import Settlement
+
+
+@cache
+def default_settlement() -> Settlement:
+    """The settlement of this process, from its settings."""
+    from promptmill.events.publish import event_bus
+    from promptmill.gateway import EDGE_ATTEMPTS
+    from promptmill.jobs.gateway import generation_workflow
+    from promptmill.jobs.settling.settlement import Settlement
+    from promptmill.jobs.settling.store import settling_store
+
+    return Settlement(settling_store(attempts=EDGE_ATTEMPTS), generation_workflow(), event_bus())
+
+
+@cache
+def cancel_api(settlement: Settlement | None = None) -> APIGatewayRestResolver:
+    """The resolver of the canceling route; None is this process's own settlement."""
+    app = make_resolver()
+
+    @app.post(
+        "/v1/jobs/<job_id>/cancel",
+        summary="Cancel a job",
+        description="The job is canceled at once and for good; its execution is stopped and `job.canceled` sent. "
+        "Canceling it again answers the same; 409 when it has ended otherwise. What was paid stays in its cost.",
+        tags=["Jobs"],
+        operation_id="cancelJob",
+        responses=responses("job", HTTPStatus.ACCEPTED, 404, 409, 503),
+    )
+    def cancel_job(job_id: str) -> Response[Any]:
+        if not is_id("job", job_id):
+            raise JobNotFound
+        note_in_log(job_id=job_id)
+        canceled = (settlement or default_settlement()).cancel(job_id, caller(app).owner, at_ms=now_ms())
+        if not canceled.concluded:
+            note_in_log(left_to="sweeper")
+        return job_answer(app, canceled.job, HTTPStatus.ACCEPTED, artifacts=_no_artifacts)
+
+    return app
+
+
+def _no_artifacts() -> ArtifactStore:
+    """A canceled job has no result."""
+    raise JobStateBroken

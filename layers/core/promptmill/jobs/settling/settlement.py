@@ -1,0 +1,134 @@
+"""Ends jobs from outside their executions: an owner cancels one, the sweeper finishes what was left behind.
+
+Whoever wins the one conditional write on the status has the execution stopped and the event published. Both may fail,
+so the job stays open until both are done, and the sweeper tries again; an event published twice has the same id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from promptmill.clock import timestamp
+from promptmill.errors import JobNotFound, JobSettled, PromptmillError
+from promptmill.events.envelope import outcome_event
+from promptmill.jobs.model import JobStatus
+from promptmill.jobs.records import OPEN_SHARDS
+from promptmill.jobs.settling.judgement import LOOK_AGAIN_MS, Verdict, error_of, judge, next_look_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptmill.events.publish import EventBus
+    from promptmill.jobs.gateway import GenerationWorkflow
+    from promptmill.jobs.model import Job
+    from promptmill.jobs.settling.store import SettlingStore
+
+PAGE_SIZE = 25
+MAX_PAGES = 4
+# A job that cannot be settled makes way for those behind it.
+AFTER_A_FAULT_MS = 10 * 60 * 1000
+FAULTY = "faulty"
+
+_STOPPED = {
+    JobStatus.CANCELED: ("Canceled", "The job was canceled."),
+    JobStatus.EXPIRED: ("DeadlinePassed", "The job was not done by its deadline."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """``concluded`` unless the sweeper still has to stop the execution or to publish the event."""
+
+    job: Job
+    concluded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The outside parts a job is settled with."""
+
+    jobs: SettlingStore
+    workflow: GenerationWorkflow
+    bus: EventBus
+
+    def cancel(self, job_id: str, owner: str, *, at_ms: int) -> Cancellation:
+        """Cancels the owner's job: its status says so at once and for good, its execution is stopped, its event sent.
+
+        Canceling a canceled job changes nothing. Raises ``JobNotFound``, ``JobSettled`` when it had ended otherwise,
+        ``StoreUnavailable`` when nothing was changed.
+        """
+        at, due_at = timestamp(at_ms), timestamp(at_ms + LOOK_AGAIN_MS)
+        job, _ = self.jobs.settle(job_id, JobStatus.CANCELED, at=at, due_at=due_at, owner=owner)
+        if job.expires_at_seconds < at_ms // 1000:
+            raise JobNotFound
+        if job.status is not JobStatus.CANCELED:
+            raise JobSettled(f"The job is {job.status.value} already.")
+        return Cancellation(job, concluded=job.due_at is None or self._conclude(job))
+
+    def sweep(self, *, at_ms: int, has_time: Callable[[], bool]) -> Counter[str]:
+        """Settles what is due, at most ``MAX_PAGES`` pages of each shard, while there is time; how many, by verdict.
+
+        Doing it twice, or two at a time, changes nothing more. A job that raises counts as ``FAULTY``.
+        """
+        done: Counter[str] = Counter()
+        for shard in range(OPEN_SHARDS):
+            pages = self.jobs.due(shard, timestamp(at_ms), page_size=PAGE_SIZE)
+            for _, page in zip(range(MAX_PAGES), pages, strict=False):
+                for job_id in page:
+                    if not has_time():
+                        return done
+                    verdict = self.finish(job_id, at_ms=at_ms)
+                    if verdict is not None:
+                        done[verdict] += 1
+        return done
+
+    def finish(self, job_id: str, *, at_ms: int) -> str | None:
+        """Does with one open job what has to be done at this time; the verdict, ``FAULTY``, or None when it is closed."""
+        # A stored job that cannot be read raises KeyError or ValueError.
+        with contextlib.suppress(PromptmillError, KeyError, ValueError):
+            return self._settle(job_id, at_ms)
+        with contextlib.suppress(PromptmillError):
+            self.jobs.postpone(job_id, timestamp(at_ms + AFTER_A_FAULT_MS))
+        return FAULTY
+
+    def _settle(self, job_id: str, at_ms: int) -> str | None:
+        """What was done with an open job; None when it was closed meanwhile."""
+        job = self.jobs.load(job_id)
+        if job is None or job.due_at is None:
+            return None
+        verdict = judge(job, self.workflow.status(job_id), at_ms)
+        if verdict is Verdict.WAITING:
+            self.jobs.postpone(job_id, timestamp(next_look_ms(job, at_ms)))
+            return verdict
+        if (status := verdict.settles_as) is not None:
+            at, due_at = timestamp(at_ms), timestamp(at_ms + LOOK_AGAIN_MS)
+            job, did = self.jobs.settle(job_id, status, at=at, due_at=due_at, error=error_of(verdict, job))
+            if not did:
+                # Its execution was faster, and publishes.
+                return None
+        if self._conclude(job):
+            return verdict
+        self.jobs.postpone(job_id, timestamp(at_ms + LOOK_AGAIN_MS))
+        return FAULTY
+
+    def _conclude(self, job: Job) -> bool:
+        """Stops the execution where the status asks for it, publishes the event, closes the job when both worked."""
+        steps = [partial(self.bus.publish, f"job.{job.status.value}", outcome_event(job))]
+        if job.status in _STOPPED:
+            error, cause = _STOPPED[job.status]
+            steps.insert(0, partial(self.workflow.stop, job.id, error=error, cause=cause))
+        # An event goes out although its execution cannot be stopped: a step that goes on finds the job settled.
+        done = [_succeeds(step) for step in steps]
+        return all(done) and _succeeds(partial(self.jobs.close, job.id))
+
+
+def _succeeds(step: Callable[[], None]) -> bool:
+    try:
+        step()
+    except PromptmillError:
+        return False
+    return True

@@ -1,0 +1,32 @@
+"""Counts for operators: CloudWatch metrics in the namespace ``Promptmill``, written to the log as the embedded format.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools import Metrics
+
+NAMESPACE = "Promptmill"
+
+
+@cache
+def _metrics() -> Metrics:
+    from aws_lambda_powertools import Metrics
+
+    return Metrics(namespace=NAMESPACE)
+
+
+def report_counts(counts: Mapping[str, int]) -> None:
+    """Writes one line with all of these metrics."""
+    from aws_lambda_powertools.metrics import MetricUnit
+
+    for name, count in counts.items():
+        _metrics().add_metric(name, MetricUnit.Count, count)
+    _metrics().flush_metrics()
