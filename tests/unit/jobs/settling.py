@@ -1,4 +1,4 @@
-"""What jobs are settled with from outside, in memory; ``tests/integration`` holds the store to the real one's promises."""
+"""What settles jobs from outside, in memory; ``tests/integration`` holds the store to the real one's promises."""
 
 from __future__ import annotations
 

@@ -277,7 +277,7 @@ def test_two_sweepers_at_once_do_what_one_does() -> None:
     jobs = [world.has(a_job("running", cost=COST)) for _ in range(5)]
     at_once = World(world.jobs, world.workflow, world.bus)
     stop = world.workflow.stop
-    running = []
+    running: list[bool] = []
 
     def meanwhile(job_id: str, *, error: str, cause: str) -> None:
         if not running:

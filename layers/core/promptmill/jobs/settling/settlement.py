@@ -89,7 +89,7 @@ class Settlement:
         return done
 
     def finish(self, job_id: str, *, at_ms: int) -> str | None:
-        """Does with one open job what has to be done at this time; the verdict, ``FAULTY``, or None when it is closed."""
+        """Does with one open job what has to be done now: the verdict, ``FAULTY``, or None when it is closed."""
         # A stored job that cannot be read, or lacks something, raises one of the last three.
         with (
             contextlib.suppress(PromptmillError, KeyError, TypeError, ValueError),
