@@ -13,9 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptmill.clock import now_ms, random_hex
+from promptmill.clock import epoch_ms, now_ms, random_hex
 from promptmill.events.envelope import outcome_event_id
+from promptmill.events.publish import EventBus
+from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.settling.judgement import GRACE_MS
+from promptmill.jobs.settling.settlement import Settlement
+from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore
 from promptmill.prompting.assemble import request_from_state
 from promptmill.prompting.model import TextRequest
@@ -101,6 +106,15 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class Swept:
+    """What the sweeper did with the job after its executions, and what it then was. None: there was nothing to do."""
+
+    verdict: str | None
+    job: Job
+    event_names: list[str]
+
+
+@dataclass(frozen=True)
 class Run:
     """What is left of a case. ``events`` and ``parked`` are whole messages, in the order they came."""
 
@@ -114,6 +128,7 @@ class Run:
     faults_left: list[Fault]
     events: list[dict[str, Any]]
     parked: list[dict[str, Any]]
+    swept: Swept
 
     @property
     def execution(self) -> Execution:
@@ -146,6 +161,11 @@ class World:
         self.dynamodb = stack.client("dynamodb")
         self.jobs = JobStore(stack.jobs_table, self.dynamodb)
         self.states = stack.client("stepfunctions")
+        self.settlement = Settlement(
+            SettlingStore(stack.jobs_table, self.dynamodb),
+            GenerationWorkflow(stack.state_machine_arn, self.states),
+            EventBus(stack.bus_name, stack.client("events")),
+        )
 
     def run(self, case: Case) -> Run:
         token = f"{case.name}-{random_hex(6)}"
@@ -167,6 +187,7 @@ class World:
         if case.runs_again_on is not None:
             executions.append(self.finished(self.start(case.runs_again_on, state, f"{job.id}-again")))
         work = self.jobs.load_work(job.id)
+        events = subscriber_inbox(self.stack).of(job.id)
         return Run(
             case=case,
             token=token,
@@ -176,9 +197,17 @@ class World:
             executions=executions,
             provider_calls=self.stand_ins.calls_about(_sent_prompt(work.request)) if work.request else [],
             faults_left=self.stand_ins.faults_left(token),
-            events=subscriber_inbox(self.stack).of(job.id),
+            events=events,
             parked=parked_inbox(self.stack).of(job.id),
+            swept=self.sweep(job),
         )
+
+    def sweep(self, job: Job) -> Swept:
+        """The sweeper's look at the job, at a time when its executions should be long over."""
+        verdict = self.settlement.finish(job.id, at_ms=epoch_ms(job.deadline_at) + GRACE_MS)
+        swept = self.settlement.jobs.load(job.id)
+        assert swept is not None
+        return Swept(verdict, swept, [event["detail-type"] for event in subscriber_inbox(self.stack).of(job.id)])
 
     def start(self, machine: Machine, state: dict[str, Any], name: str) -> str:
         arn: str = self.states.start_execution(

@@ -87,7 +87,7 @@ class Settlement:
         return done
 
     def finish(self, job_id: str, *, at_ms: int) -> str | None:
-        """Does with one open job what has to be done at this time; the verdict, ``FAULTY``, or None when it is closed."""
+        """Does with one open job what has to be done now: the verdict, ``FAULTY``, or None when it is closed."""
         # A stored job that cannot be read raises KeyError or ValueError.
         with contextlib.suppress(PromptmillError, KeyError, ValueError):
             return self._settle(job_id, at_ms)
