@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measures a fresh local stack, prints tables, writes ``benchmarks/results/<UTC time>.json``.
 
-Latency over HTTP with one client, jobs per second with several, cold starts, counted AWS calls and state transitions, and what they cost. It stops by
-itself within ``LIMIT_SECONDS`` and leaves nothing running.
+Latency over HTTP with one client, jobs per second with several, cold starts, counted AWS calls and state transitions,
+and what they cost. It stops by itself within ``LIMIT_SECONDS`` and leaves nothing running.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ LISTS_PER_ADDRESS = 10
 def measure(api_url: str, *, jobs: int) -> dict[str, Any]:
     """By number of clients: ``jobs_per_second`` and ``latency_ms``.
 
-    Of ``jobs`` jobs that are polled and as many that are waited for: a POST, a poll, a job end to end by polling, a POST
-    that waits for the end, a list page.
+    Of ``jobs`` jobs that are polled and as many that are waited for: a POST, a poll, a job end to end by polling, a
+    POST that waits for the end, a list page.
     """
     return {str(clients): _measure(api_url, clients, jobs) for clients in CLIENTS}
 
