@@ -15,18 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import epoch_ms, now_ms, random_hex
 from promptmill.events.envelope import outcome_event_id
-from promptmill.events.publish import EventBus
-from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.settling.judgement import GRACE_MS
-from promptmill.jobs.settling.settlement import Settlement
-from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore
 from promptmill.prompting.assemble import request_from_state
 from promptmill.prompting.model import TextRequest
 from tests.support.api import eventually
 from tests.support.inbox import parked_inbox, subscriber_inbox
 from tests.support.jobs import a_job, state_of
+from tests.support.settlement import settlement_of
 from tests.support.stand_ins import StandIns
 from tests.workflows.edges import visits
 from tests.workflows.machines import Machine, Machines
@@ -161,11 +158,7 @@ class World:
         self.dynamodb = stack.client("dynamodb")
         self.jobs = JobStore(stack.jobs_table, self.dynamodb)
         self.states = stack.client("stepfunctions")
-        self.settlement = Settlement(
-            SettlingStore(stack.jobs_table, self.dynamodb),
-            GenerationWorkflow(stack.state_machine_arn, self.states),
-            EventBus(stack.bus_name, stack.client("events")),
-        )
+        self.settlement = settlement_of(stack)
 
     def run(self, case: Case) -> Run:
         token = f"{case.name}-{random_hex(6)}"
