@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measures a fresh local stack, prints tables, writes ``benchmarks/results/<UTC time>.json``.
 
-Latency over HTTP with one client, cold starts, counted AWS calls and state transitions, and what they cost. It stops by
-itself within ``LIMIT_SECONDS`` and leaves nothing running.
+Latency over HTTP with one client, jobs per second with several, cold starts, counted AWS calls and state transitions,
+and what they cost. It stops by itself within ``LIMIT_SECONDS`` and leaves nothing running.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from benchmarks import calls, cold_start, latency, machine, price
+from benchmarks import calls, cold_start, latency, machine, price, throughput
 from benchmarks.goals import goals
 from benchmarks.report import lines
 from benchmarks.samples import summary
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 RESULTS = Path(__file__).with_name("results")
-LIMIT_SECONDS = 240
+LIMIT_SECONDS = 480
 WARM_UP_JOBS = 6
 ENHANCE_JOBS = 100
 IMAGE_JOBS = 15
 POLLS = 150
+THROUGHPUT_JOBS = 60
 COLD_ROUNDS = 7
 CALL_ROUNDS = 6
-FUNCTIONS = ("submit_job", "read_jobs", "assemble_prompt", "invoke_bedrock", "invoke_flux", "enhance_by_rules")
+FUNCTIONS = tuple(sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py")))
 
 
 def main() -> int:
@@ -87,6 +88,8 @@ def _measure() -> dict[str, Any]:
             "endpoint": bare,
         }
         results["latency_ms"] = {name: asdict(summary(values)) for name, values in samples.items()}
+        _say(f"throughput: at least {THROUGHPUT_JOBS} jobs polled and as many waited for, by 1, 4 and 8 clients")
+        results["throughput"] = throughput.measure(stack.api_url, jobs=THROUGHPUT_JOBS)
         _say("AWS calls: every handler in a process of its own")
         built = Path(stack.built_template).parent
         results["calls"] = calls.measure(stack, built, variables, rounds=CALL_ROUNDS)

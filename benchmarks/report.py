@@ -20,6 +20,13 @@ LATENCIES = {
     "health": "GET /v1/health",
     "endpoint": "MiniStack itself",
 }
+AT_ONCE = {
+    "post": "POST /v1/jobs",
+    "poll": "GET /v1/jobs/{id}",
+    "end_to_end": "enhance job, end to end, polled",
+    "wait": "enhance job, end to end, Prefer: wait",
+    "list": "GET /v1/jobs, a page of nine",
+}
 
 
 def lines(results: Mapping[str, Any]) -> Iterator[str]:
@@ -30,6 +37,7 @@ def lines(results: Mapping[str, Any]) -> Iterator[str]:
         f"{' and uncommitted changes' if machine['uncommitted_changes'] else ''}"
     )
     yield from _latency(results["latency_ms"])
+    yield from _throughput(results["throughput"])
     yield from _cold_starts(results["cold_start"])
     yield from _calls(results["calls"])
     yield from _bills(results)
@@ -41,6 +49,17 @@ def _latency(latency: Mapping[str, Any]) -> Iterator[str]:
     yield f"\nLatency in ms, one client, stand-ins answer   {HEADING}"
     for name, label in LATENCIES.items():
         yield f"  {label:<43} {Summary(**latency[name])}"
+
+
+def _throughput(throughput: Mapping[str, Any]) -> Iterator[str]:
+    for clients, found in throughput.items():
+        rates = found["jobs_per_second"]
+        yield (
+            f"\n{clients} client{'s' if clients != '1' else ''} at once: {rates['polled']:.1f} jobs/s when polled, "
+            f"{rates['waited']:.1f} jobs/s when waited for, in ms   {HEADING}"
+        )
+        for name, label in AT_ONCE.items():
+            yield f"  {label:<43} {Summary(**found['latency_ms'][name])}"
 
 
 def _cold_starts(cold: Mapping[str, Any]) -> Iterator[str]:

@@ -93,7 +93,8 @@ def _show_steps(screen: Screen, checks: Checks, stack: Stack, one: Followed) -> 
     wait_until_ended(workflow, arn)
     history = workflow.get_execution_history(executionArn=arn, maxResults=1000)["events"]
     found = steps(history)
-    checks.expect(f"the execution of {one.name} ends in JobSucceeded", found[-1].name == "JobSucceeded", found[-1].name)
+    last = found[-1].name
+    checks.expect(f"the execution of {one.name} ends in CloseSucceeded", last == "CloseSucceeded", last)
     screen.rows("steps", table(found))
 
 

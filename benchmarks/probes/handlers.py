@@ -91,6 +91,15 @@ def persist_result(job_id: str) -> None:
     )
 
 
+def close_succeeded(job_id: str) -> None:
+    (table,) = settings().require("jobs_table")
+    aws_client("dynamodb").update_item(
+        TableName=table,
+        Key={"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
+        UpdateExpression="REMOVE gsi2pk, gsi2sk",
+    )
+
+
 def run_job(handlers: dict[str, Any], kind: dict[str, Any]) -> dict[str, dict[str, Any]]:
     steps: dict[str, dict[str, Any]] = {}
 
@@ -112,6 +121,7 @@ def run_job(handlers: dict[str, Any], kind: dict[str, Any]) -> dict[str, dict[st
     step("assemble_prompt", lambda: handlers["assemble_prompt"]({"job_id": job_id}, None))
     step(kind["function"], lambda: handlers[kind["function"]]({"job_id": job_id, "model": kind["model"]}, None))
     step("PersistResult", lambda: persist_result(job_id))
+    step("CloseSucceeded", lambda: close_succeeded(job_id))
     read = step(
         "read_jobs",
         lambda: handlers["read_jobs"](request("GET", "/v1/jobs/{job_id}", f"/v1/jobs/{job_id}", None), None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from tests.support.api import Api, eventually, new_address
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 BODY = {"kind": "enhance", "prompt": "write a short guide to pruning pear trees"}
-KEYS = 6
-CALLERS = 8
+KEYS = 50
+KEYS_OF_ONE_OWNER = 5
+CALLERS = 16
 
 
 def post(api: Api, key: str, **changes: str) -> httpx.Response:
@@ -23,21 +25,26 @@ def post(api: Api, key: str, **changes: str) -> httpx.Response:
 
 
 def test_the_same_request_posted_by_many_at_once_is_one_job_one_execution_and_one_accepted_event(stack: Stack) -> None:
-    with Api(stack, new_address()) as api, ThreadPoolExecutor(CALLERS) as pool:
-        answers: dict[str, list[httpx.Response]] = {}
+    answers: dict[str, list[httpx.Response]] = {}
+    # A caller has a burst of ten; half of it leaves room for the executions' own check of the rate.
+    with ExitStack() as held, ThreadPoolExecutor(CALLERS) as pool:
         for number in range(KEYS):
+            if number % KEYS_OF_ONE_OWNER == 0:
+                api = held.enter_context(Api(stack, new_address()))
             key = f"order-{number}"
             answers[key] = list(pool.map(post, [api] * CALLERS, [key] * CALLERS))
-        job_ids = set()
-        for same in answers.values():
-            accepted = [answer for answer in same if answer.status_code in {200, 202}]
-            assert {answer.status_code for answer in same} <= {200, 202, 409}
-            (job_id,) = {answer.json()["id"] for answer in accepted}
-            assert sum("idempotency-replayed" not in answer.headers for answer in accepted) == 1
-            job_ids.add(job_id)
-        assert len(job_ids) == KEYS
-        for job_id in job_ids:
-            assert api.finished(job_id)["status"] == "succeeded"
+    job_ids = set()
+    for same in answers.values():
+        assert {answer.status_code for answer in same} <= {200, 202, 409}
+        accepted = [answer for answer in same if answer.status_code != 409]
+        (job_id,) = {answer.json()["id"] for answer in accepted}
+        assert sum("idempotency-replayed" not in answer.headers for answer in accepted) == 1
+        job_ids.add(job_id)
+    assert len(job_ids) == KEYS
+    inbox = subscriber_inbox(stack)
+    for job_id in job_ids:
+        received = eventually(lambda job_id=job_id: _events_up_to_the_end(inbox.of(job_id)))  # type: ignore[misc]
+        assert sorted(received) == ["job.accepted", "job.succeeded"]
     executions = stack.client("stepfunctions").get_paginator("list_executions")
     names = [
         execution["name"]
@@ -45,10 +52,6 @@ def test_the_same_request_posted_by_many_at_once_is_one_job_one_execution_and_on
         for execution in page["executions"]
     ]
     assert sorted(name for name in names if name in job_ids) == sorted(job_ids)
-    inbox = subscriber_inbox(stack)
-    for job_id in job_ids:
-        received = eventually(lambda job_id=job_id: _events_up_to_the_end(inbox.of(job_id)))  # type: ignore[misc]
-        assert sorted(received) == ["job.accepted", "job.succeeded"]
 
 
 def _events_up_to_the_end(messages: list[dict[str, str]]) -> list[str] | None:

@@ -13,15 +13,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptmill.clock import now_ms, random_hex
+from promptmill.clock import epoch_ms, now_ms, random_hex
 from promptmill.events.envelope import outcome_event_id
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.settling.judgement import GRACE_MS
 from promptmill.jobs.store import JobStore
 from promptmill.prompting.assemble import request_from_state
 from promptmill.prompting.model import TextRequest
 from tests.support.api import eventually
 from tests.support.inbox import parked_inbox, subscriber_inbox
 from tests.support.jobs import a_job, state_of
+from tests.support.settlement import settlement_of
 from tests.support.stand_ins import StandIns
 from tests.workflows.edges import visits
 from tests.workflows.machines import Machine, Machines
@@ -101,6 +103,15 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class Swept:
+    """What the sweeper did with the job after its executions, and what it then was. None: there was nothing to do."""
+
+    verdict: str | None
+    job: Job
+    event_names: list[str]
+
+
+@dataclass(frozen=True)
 class Run:
     """What is left of a case. ``events`` and ``parked`` are whole messages, in the order they came."""
 
@@ -114,6 +125,7 @@ class Run:
     faults_left: list[Fault]
     events: list[dict[str, Any]]
     parked: list[dict[str, Any]]
+    swept: Swept
 
     @property
     def execution(self) -> Execution:
@@ -146,6 +158,7 @@ class World:
         self.dynamodb = stack.client("dynamodb")
         self.jobs = JobStore(stack.jobs_table, self.dynamodb)
         self.states = stack.client("stepfunctions")
+        self.settlement = settlement_of(stack)
 
     def run(self, case: Case) -> Run:
         token = f"{case.name}-{random_hex(6)}"
@@ -167,6 +180,7 @@ class World:
         if case.runs_again_on is not None:
             executions.append(self.finished(self.start(case.runs_again_on, state, f"{job.id}-again")))
         work = self.jobs.load_work(job.id)
+        events = subscriber_inbox(self.stack).of(job.id)
         return Run(
             case=case,
             token=token,
@@ -176,9 +190,17 @@ class World:
             executions=executions,
             provider_calls=self.stand_ins.calls_about(_sent_prompt(work.request)) if work.request else [],
             faults_left=self.stand_ins.faults_left(token),
-            events=subscriber_inbox(self.stack).of(job.id),
+            events=events,
             parked=parked_inbox(self.stack).of(job.id),
+            swept=self.sweep(job),
         )
+
+    def sweep(self, job: Job) -> Swept:
+        """The sweeper's look at the job, at a time when its executions should be long over."""
+        verdict = self.settlement.finish(job.id, at_ms=epoch_ms(job.deadline_at) + GRACE_MS)
+        swept = self.settlement.jobs.load(job.id)
+        assert swept is not None
+        return Swept(verdict, swept, [event["detail-type"] for event in subscriber_inbox(self.stack).of(job.id)])
 
     def start(self, machine: Machine, state: dict[str, Any], name: str) -> str:
         arn: str = self.states.start_execution(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 DEFINITION_FILE = ROOT / "statemachines" / "generation.asl.json"
+OWN_ARN = "$states.context.Execution.Id"
 EXECUTION_CLOCK = "$toMillis($states.context.Execution.StartTime)"
 # A queue, a table and functions that are not there; a bus that is another account's.
 MISSING = {
@@ -78,10 +79,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Machine:
-    """``fixed_clock``: the time of the rate check is ``now_ms`` of the input, not the execution's start."""
+    """``fixed_clock``: the time of the rate check is ``now_ms`` of the input, not the execution's start.
+
+    ``stops_another``: an execution that would stop itself stops one that is not there.
+    """
 
     changes: tuple[Change, ...] = ()
     fixed_clock: bool = False
+    stops_another: bool = False
 
 
 def missing(substitution: str, *states: str) -> Machine:
@@ -136,6 +141,9 @@ class Machines:
                 if machine.fixed_clock:
                     assert EXECUTION_CLOCK in text
                     text = text.replace(EXECUTION_CLOCK, "$states.input.now_ms")
+                if machine.stops_another:
+                    assert OWN_ARN in text
+                    text = text.replace(OWN_ARN, f"'{self._stack.state_machine_arn}:missing'")
                 created = self._states.create_state_machine(
                     name=f"variant-{random_hex(4)}", definition=text, roleArn=self._role_arn
                 )

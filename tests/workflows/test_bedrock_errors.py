@@ -89,7 +89,7 @@ def test_when_no_model_answers_the_rules_do_and_the_usage_says_so(runs: Runs) ->
     assert run.job.cost == {"model_usd": "0", "estimated": False}
     assert run.job.result is not None
     assert run.token in run.job.result["text"]
-    assert run.execution.states[-4:] == ["EnhanceByRules", "PersistResult", "PublishOutcome", "JobSucceeded"]
+    assert run.execution.states[-4:] == ["EnhanceByRules", "PersistResult", "PublishOutcome", "CloseSucceeded"]
 
 
 def test_a_provider_nobody_reaches_is_tried_four_times_per_model(runs: Runs) -> None:

@@ -68,12 +68,6 @@ FAILED = [
         "store_unavailable",
     ),
     (
-        case("no_table_for_the_status", machine=missing("JobsTableName", "PersistResult"), slow=True),
-        "PersistResult",
-        7,
-        "internal_error",
-    ),
-    (
         case(
             "no_table_for_the_rejection",
             machine=missing("JobsTableName", "RecordRejection"),
@@ -89,6 +83,11 @@ NO_MODEL_STEP = case("no_model_step", machine=missing("InvokeBedrockFunctionArn"
 MODEL_STEP_WITHOUT_STORE = case(
     "model_step_without_store", machine=copied("InvokeBedrockFunctionArn", **NO_STORE), slow=True
 )
+UNPERSISTED = case("no_table_for_the_status", machine=missing("JobsTableName", "PersistResult"), slow=True)
+UNCLOSED = [
+    case("no_table_to_close_a_success", machine=missing("JobsTableName", "CloseSucceeded")),
+    case("no_table_to_close_a_failure", machine=missing("JobsTableName", "CloseJob"), chat=[{"status": 400}]),
+]
 UNRECORDED = case(
     "no_table_for_the_failure",
     machine=missing("JobsTableName", "RecordFailure"),
@@ -109,13 +108,26 @@ def test_a_step_that_cannot_work_is_retried_and_then_fails_the_job(
     assert run.event_names == ["job.accepted", "job.failed"]
 
 
-def test_a_result_whose_status_could_not_be_written_is_not_shown(runs: Runs) -> None:
-    one = next(one for one, step, *_ in FAILED if step == "PersistResult")
-    run = runs.of(one)
+def test_a_paid_result_whose_status_could_not_be_written_is_there_for_a_redrive_or_the_sweeper(runs: Runs) -> None:
+    run = runs.of(UNPERSISTED)
+    assert run.execution.attempts("PersistResult") == 7
+    assert (run.execution.states[-1], run.execution.status) == ("PersistResult", "FAILED")
+    assert run.job.status is JobStatus.RUNNING
     assert run.job.result is not None
-    assert run.job.status is JobStatus.FAILED
-    assert run.outcome["data"]["cost"] == run.job.cost
-    assert "usage" not in run.outcome["data"]
+    assert run.swept.verdict == "succeeded"
+    assert run.swept.job.status is JobStatus.SUCCEEDED
+    assert run.swept.job.result == run.job.result
+    assert run.swept.event_names == ["job.accepted", "job.succeeded"]
+
+
+@pytest.mark.parametrize("one", UNCLOSED, ids=str)
+def test_a_job_that_cannot_be_closed_ends_as_it_should_and_is_announced_again(runs: Runs, one: Case) -> None:
+    run = runs.of(one)
+    assert run.job.status.is_terminal
+    accepted, outcome = run.event_names
+    assert run.swept.verdict == "announced"
+    assert run.swept.event_names == [accepted, outcome, outcome]
+    assert run.swept.job.due_at is None
 
 
 @pytest.mark.parametrize(("one", "attempts"), [(NO_MODEL_STEP, 2), (MODEL_STEP_WITHOUT_STORE, 10)], ids=str)
@@ -129,6 +141,8 @@ def test_without_the_model_step_the_rules_answer(runs: Runs, one: Case, attempts
 def test_a_failure_that_cannot_be_recorded_still_fails_the_execution(runs: Runs) -> None:
     run = runs.of(UNRECORDED)
     assert run.execution.attempts("RecordFailure") == 7
-    assert (run.execution.status, run.execution.error) == ("FAILED", "InvalidRequest")
+    assert (run.execution.states[-1], run.execution.status) == ("RecordFailure", "FAILED")
     assert run.job.status is JobStatus.RUNNING
     assert run.event_names == ["job.accepted"]
+    assert run.swept.verdict == "expired"
+    assert run.swept.event_names == ["job.accepted", "job.expired"]

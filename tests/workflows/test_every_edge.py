@@ -6,14 +6,15 @@ import json
 from typing import TYPE_CHECKING
 
 from tests.workflows.cases import all_cases
-from tests.workflows.edges import edges_of, taken_edges, visits
+from tests.workflows.edges import Edge, edges_of, taken_edges, visits
 from tests.workflows.machines import DEFINITION_FILE, template
 
 if TYPE_CHECKING:
     from tests.workflows.cases import Runs
-    from tests.workflows.edges import Edge
 
 CASES = all_cases()
+# The execution has ended by then, unless Step Functions takes its time.
+BEYOND_THE_END = {Edge("StopExpired", "Next", "JobFailed")}
 
 
 def test_every_edge_of_the_file_is_taken(runs: Runs) -> None:
@@ -22,7 +23,7 @@ def test_every_edge_of_the_file_is_taken(runs: Runs) -> None:
         for execution in runs.of(case).executions:
             taken |= taken_edges(template(), execution.history)
     assert taken <= edges_of(template())
-    never = sorted(map(str, edges_of(template()) - taken))
+    never = sorted(map(str, edges_of(template()) - taken - BEYOND_THE_END))
     assert not never, "no execution took:\n" + "\n".join(never)
 
 

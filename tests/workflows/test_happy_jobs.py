@@ -27,7 +27,7 @@ HAPPY_TEXT_PATH = [
     "InvokeBedrock",
     "PersistResult",
     "PublishOutcome",
-    "JobSucceeded",
+    "CloseSucceeded",
 ]
 
 

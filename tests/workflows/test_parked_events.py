@@ -37,7 +37,7 @@ OUTCOMES = [
     (SUCCEEDED, JobStatus.SUCCEEDED, "JobSucceeded"),
     (REJECTED, JobStatus.REJECTED, "JobRejected"),
     (FAILED, JobStatus.FAILED, "JobFailed"),
-    (EXPIRED, JobStatus.EXPIRED, "JobFailed"),
+    (EXPIRED, JobStatus.EXPIRED, "StopExpired"),
 ]
 
 
@@ -57,7 +57,7 @@ def test_an_outcome_that_could_not_be_published_is_parked_and_the_job_keeps_its_
     run = runs.of(one)
     publisher = "PublishOutcome" if status is JobStatus.SUCCEEDED else "PublishRefusal"
     assert run.execution.attempts(publisher) == 7
-    assert run.execution.states[-3:] == ["ParkOutcome", "ChooseByStatus", ending]
+    assert run.execution.states[-3:] == ["CloseJob", "ChooseByStatus", ending]
     assert run.job.status is status
     assert run.event_names == ["job.accepted"]
     (message,) = run.parked
@@ -89,3 +89,4 @@ def test_a_job_whose_events_neither_bus_nor_queue_takes_is_failed_and_stops_wher
     assert run.events == run.parked == []
     assert run.job.status is JobStatus.FAILED
     assert run.job.error == {"code": "internal_error", "step": "ParkAccepted"}
+    assert (run.swept.verdict, run.swept.event_names) == ("announced", ["job.failed"])

@@ -80,7 +80,7 @@ def test_a_job_within_the_burst_goes_on(runs: Runs) -> None:
 def test_a_job_past_the_burst_is_rejected_before_any_spend(runs: Runs) -> None:
     run = runs.of(REJECTED)
     assert run.execution.status == "SUCCEEDED"
-    assert run.execution.states[-3:] == ["PublishRefusal", "ChooseByStatus", "JobRejected"]
+    assert run.execution.states[-3:] == ["CloseJob", "ChooseByStatus", "JobRejected"]
     assert run.job.status is JobStatus.REJECTED
     assert run.job.error == {"code": "rate_limited", "step": "CheckRate"}
     assert run.job.started_at is None

@@ -72,10 +72,9 @@ RUN_TWICE = case("run_twice", runs_again_on=Machine())
 OVERLAPPING = case("overlapping", chat=[{"delay_ms": 300}], twice=True)
 PERSISTED_TWICE = case("persisted_twice", runs_again_on=A_MOMENT_AGO)
 # The first execution dies between its result and its status; the second finds the result.
-RESUMED = case(
-    "resumed", machine=missing("JobsTableName", "PersistResult", "RecordFailure"), runs_again_on=Machine(), slow=True
-)
+RESUMED = case("resumed", machine=missing("JobsTableName", "PersistResult"), runs_again_on=Machine(), slow=True)
 EXPIRED = case("expired", deadline_in_ms=-1)
+UNSTOPPABLE = case("expired_unstoppable", machine=Machine(stops_another=True), deadline_in_ms=-1)
 EXPIRED_ON_THE_WAY = case(
     "expired_on_the_way", chat=[{"delay_ms": 6000, "status": 404}], deadline_in_ms=5000, slow=True
 )
@@ -139,7 +138,7 @@ def test_a_job_settled_as_not_started_whose_execution_was_there_after_all_gets_i
 def test_a_second_execution_of_a_finished_job_changes_nothing(runs: Runs) -> None:
     run = runs.of(RUN_TWICE)
     first, second = run.executions
-    assert first.states[-1] == "JobSucceeded"
+    assert first.states[-1] == "CloseSucceeded"
     assert second.states[-3:] == ["AssemblePrompt", "RecordFailure", "JobAlreadySettled"]
     assert run.job.status is JobStatus.SUCCEEDED
     assert len(run.calls) == len(run.provider_calls) == 1
@@ -149,7 +148,7 @@ def test_a_second_execution_of_a_finished_job_changes_nothing(runs: Runs) -> Non
 def test_two_executions_of_one_job_at_the_same_time_make_one_result_and_one_event(runs: Runs) -> None:
     run = runs.of(OVERLAPPING)
     ends = {execution.states[-1] for execution in run.executions}
-    assert {"JobSucceeded"} <= ends <= {"JobSucceeded", "JobAlreadySettled"}
+    assert {"CloseSucceeded"} <= ends <= {"CloseSucceeded", "JobAlreadySettled"}
     assert run.job.status is JobStatus.SUCCEEDED
     outcomes = [e["detail"]["metadata"] for e in run.events if e["detail-type"] == "job.succeeded"]
     assert {outcome["id"] for outcome in outcomes} == {outcome_event_id(run.job.id)}
@@ -158,7 +157,7 @@ def test_two_executions_of_one_job_at_the_same_time_make_one_result_and_one_even
 
 def test_a_status_persisted_twice_is_the_same_status_and_the_same_event(runs: Runs) -> None:
     run = runs.of(PERSISTED_TWICE)
-    assert run.executions[1].states[-3:] == ["PersistResult", "PublishOutcome", "JobSucceeded"]
+    assert run.executions[1].states[-3:] == ["PersistResult", "PublishOutcome", "CloseSucceeded"]
     assert run.job.status is JobStatus.SUCCEEDED
     first, second = [e["detail"]["metadata"] for e in run.events if e["detail-type"] == "job.succeeded"]
     assert first["id"] == second["id"]
@@ -168,8 +167,8 @@ def test_a_status_persisted_twice_is_the_same_status_and_the_same_event(runs: Ru
 def test_an_execution_that_died_after_the_result_is_resumed_without_another_call(runs: Runs) -> None:
     run = runs.of(RESUMED)
     died, resumed = run.executions
-    assert died.states[-2:] == ["RecordFailure", "JobFailed"]
-    assert resumed.states[-1] == "JobSucceeded"
+    assert died.states[-1] == "PersistResult"
+    assert resumed.states[-1] == "CloseSucceeded"
     assert run.job.status is JobStatus.SUCCEEDED
     assert len(run.calls) == len(run.provider_calls) == 1
 
@@ -180,7 +179,7 @@ def test_a_job_past_its_deadline_expires_before_a_call(runs: Runs) -> None:
     assert run.job.error is not None
     assert run.job.error["code"] == "deadline_passed"
     assert run.calls == ()
-    assert (run.execution.status, run.execution.error) == ("FAILED", "DeadlinePassed")
+    assert (run.execution.status, run.execution.error) == ("ABORTED", "DeadlinePassed")
     assert run.event_names == ["job.accepted", "job.expired"]
 
 
@@ -190,3 +189,10 @@ def test_no_other_model_is_tried_once_the_deadline_has_passed(runs: Runs) -> Non
     assert run.made_calls == [("claude-haiku-4.5", "ModelNotFound")]
     assert run.outcome["data"]["status"] == "expired"
     assert run.outcome["data"]["error"] == {"code": "deadline_passed", "step": "InvokeBedrock"}
+
+
+def test_an_expired_job_whose_execution_cannot_be_stopped_fails_it(runs: Runs) -> None:
+    run = runs.of(UNSTOPPABLE)
+    assert run.execution.states[-2:] == ["StopExpired", "JobFailed"]
+    assert (run.execution.status, run.execution.error) == ("FAILED", "DeadlinePassed")
+    assert run.job.status is JobStatus.EXPIRED
