@@ -6,7 +6,7 @@ The execution is the definition's own; its writes to the job are made as ``tests
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from promptmill.errors import PromptmillError, WorkflowUnavailable
@@ -84,6 +84,14 @@ class Executions(FakeWorkflow):
             raise WorkflowUnavailable
 
 
+class InOrder(MemorySettlingStore):
+    """Open jobs in the order they were made, as if all were in the first shard: ids are random, and lives must repeat."""
+
+    def due(self, shard: int, at: str, *, page_size: int) -> Iterator[list[str]]:
+        if shard == 0:
+            yield [job.id for job in list(self._jobs.values()) if job.due_at is not None and job.due_at <= at]
+
+
 class FakeModel:
     """The provider. ``next_outcome`` is an error or None for an answer; ``meanwhile`` runs once, during the call."""
 
@@ -126,7 +134,7 @@ class JobWorld:
         self.walks: dict[str, Walk] = {}
         self.admits = True
         self.queue_takes = True
-        self._settling = MemorySettlingStore(self.jobs)
+        self._settling = InOrder(self.jobs)
 
     @property
     def events(self) -> list[tuple[str, dict[str, Any]]]:
