@@ -90,7 +90,8 @@ class Account:
         yield
         self._end()
 
-    def _before(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+    def _before(self, **event: Any) -> None:
+        model, params = event["model"], event["params"]
         self._begin(f"{model.service_model.service_name}.{model.name}")
         if model.name == "PutEvents":
             self.sent += json.loads(params["body"])["Entries"]

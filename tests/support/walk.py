@@ -28,8 +28,10 @@ class TaskFailed(Exception):
 
 @dataclass
 class Walk:
-    """``substitutions`` fill what the template would; ``status`` is the execution's, and
-    whoever stops it sets it. A crash leaves it in its state."""
+    """An execution: ``status`` is its own, set by whoever stops it. A crash leaves it in the state it was in.
+
+    ``substitutions`` fill what the template would.
+    """
 
     input: Mapping[str, Any]
     arn: str
