@@ -16,7 +16,7 @@ from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.records import OPEN_SHARDS, open_shard
 from promptmill.jobs.settling.judgement import GRACE_MS, LOOK_AGAIN_MS
 from promptmill.jobs.settling.settlement import AFTER_A_FAULT_MS, FAULTY, MAX_PAGES, MINUTE_MS, PAGE_SIZE
-from tests.support.builders import AT_MS, COST, TEXT_RESULT, TEXT_USAGE, a_job
+from tests.support.builders import COST, TEXT_RESULT, TEXT_USAGE, a_job
 from tests.unit.jobs.settling import MemorySettlingStore, UnreachableStore, World
 
 DUE_MS = epoch_ms(a_job().due_at or "")
@@ -291,11 +291,3 @@ def test_two_sweepers_at_once_do_what_one_does() -> None:
     assert {world.now(job).due_at for job in jobs} == {None}
     by_job = {job.id: [d for _, d in world.bus.published if d["metadata"]["job_id"] == job.id] for job in jobs}
     assert all(details and all(detail == details[0] for detail in details) for details in by_job.values())
-
-
-def test_the_deadline_a_job_was_given_is_the_one_that_counts() -> None:
-    world = World()
-    job = world.has(a_job("running", deadline_at=timestamp(AT_MS + 900_000)))
-    assert world.sweep(LATE_MS) == {"waiting": 1}
-    assert world.sweep(AT_MS + 900_000 + GRACE_MS) == {"expired": 1}
-    assert world.now(job).status is JobStatus.EXPIRED
