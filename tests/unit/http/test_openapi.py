@@ -145,6 +145,7 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
     assert set(operations(document)) == {
         ("post", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),
+        ("get", "/v1/jobs/{job_id}/execution"),
         ("post", "/v1/generate-prompt"),
         ("get", "/v1/health"),
         ("get", "/v1/models"),
