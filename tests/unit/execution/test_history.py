@@ -56,8 +56,11 @@ def test_an_execution_that_goes_on_has_no_end_and_its_last_attempt_neither() -> 
 
 
 def test_a_step_that_waits_for_its_retry_shows_what_it_waits_for() -> None:
-    (step,) = read(History().entered(5, "InvokeFlux").tried(6, 9, "ProviderTimeout")).steps
+    history = History().entered(5, "InvokeFlux").tried(6, 9, "ProviderTimeout")
+    (step,) = read(history).steps
     assert (step.finished_ms, step.error) == (None, "ProviderTimeout")
+    (step,) = read(history.add(900, "TaskScheduled")).steps
+    assert (step.error, step.waited_ms) == (None, 891)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.support.builders import AT_MS, COST, OTHER_OWNER, a_call, a_job, a_jo
 from tests.unit.execution.fakes import MACHINE, FakeExecutions, MemoryLedger
 from tests.unit.execution.histories import History, two_retries
 from tests.unit.http.calls import OWNER, Reply, an_event, reply
+from tests.unit.http.test_read_routes import NeverAsked
 from tests.unit.jobs.fakes import MemoryArtifacts, MemoryJobStore
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ def test_another_owners_execution_answers_exactly_like_one_that_does_not_exist()
 
 @pytest.mark.parametrize("job_id", ["x", "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV", "job_" + "0" * 200])
 def test_what_cannot_be_a_job_id_is_not_looked_up(job_id: str) -> None:
-    answer = Reading(error=errors.BrokenContractError("the store was asked")).get(job_id)
+    reading = Reading()
+    reading.jobs = NeverAsked()
+    answer = reading.get(job_id)
     assert (answer.status, answer.json["code"]) == (404, "job_not_found")
 
 
