@@ -146,6 +146,7 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
         ("post", "/v1/jobs"),
         ("post", "/v1/jobs/{job_id}/cancel"),
         ("get", "/v1/jobs/{job_id}"),
+        ("get", "/v1/jobs/{job_id}/execution"),
         ("post", "/v1/generate-prompt"),
         ("get", "/v1/health"),
         ("get", "/v1/models"),

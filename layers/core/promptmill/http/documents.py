@@ -7,6 +7,7 @@ from typing import Any
 
 _MODELS = {
     "job": ("Job", "The job."),
+    "execution": ("Execution", "The execution."),
     "generated": ("GeneratedPrompt", "The enhanced prompt."),
     "health": ("Health", "The API is up."),
     "models": ("ModelList", "The catalog."),

@@ -1,4 +1,4 @@
-"""GET /v1/jobs/{job_id}, /v1/health, /v1/models and /v1/openapi.json. Imports neither pydantic nor the workflow."""
+"""GET a job, its execution, health, models, the OpenAPI document. Imports neither pydantic nor the workflow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from promptmill.clock import is_id
 from promptmill.errors import JobNotFound
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.documents import responses
+from promptmill.http.execution_routes import add_execution_route
 from promptmill.http.job_answer import job_answer, job_later
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.execution.reading import ExecutionReader
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
 
@@ -32,9 +34,11 @@ def read_api(
     jobs: JobStore | None = None,
     artifacts: ArtifactStore | None = None,
     wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
+    executions: ExecutionReader | None = None,
 ) -> APIGatewayRestResolver:
     """The resolver of the reading routes; None is this process's own store."""
     app = make_resolver()
+    add_execution_route(app, lambda: jobs or _default_jobs(), executions)
 
     @app.get(
         "/v1/jobs/<job_id>",

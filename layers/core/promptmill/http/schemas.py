@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptmill.jobs.execution.history import ExecutionStatus
 from promptmill.jobs.model import JobStatus, ReplayMode
 
 Usd = Field(description="US dollars as a decimal string.", pattern=r"^\d+(\.\d+)?$")
@@ -124,6 +125,40 @@ class Job(_Answer):
     links: JobLinks
 
 
+class ExecutionAttempt(_Answer):
+    started_at: str = Timestamp
+    finished_at: str | None = Timestamp
+    duration_ms: int | None
+    error: str | None = Field(description="The name of the error it ended with.")
+
+
+class ExecutionStep(_Answer):
+    name: str
+    started_at: str = Timestamp
+    finished_at: str | None = Timestamp
+    duration_ms: int | None
+    waited_ms: int = Field(description="The time between its attempts, part of `duration_ms`.")
+    error: str | None = Field(description="The name of the error its latest attempt ended with.")
+    attempts: list[ExecutionAttempt] = Field(description="None for a step that calls nothing.")
+    cost_usd: str | None = Field(
+        description="What its model calls cost, in US dollars; null without a call.", pattern=r"^\d+(\.\d+)?$"
+    )
+    estimated: bool = Field(description="Whether part of the cost is an upper bound, the provider not having said.")
+
+
+class Execution(_Answer):
+    object: Literal["execution"]
+    job_id: str
+    name: str
+    status: ExecutionStatus | None
+    started_at: str | None = Timestamp
+    finished_at: str | None = Timestamp
+    duration_ms: int | None
+    console_url: str | None = Field(description="The execution in the AWS console, for who may sign in there.")
+    steps: list[ExecutionStep]
+    cost: Cost | None
+
+
 class GeneratedTokens(_Answer):
     input: int
     output: int
@@ -163,4 +198,4 @@ class ModelList(_Answer):
     data: list[ModelEntry]
 
 
-ANSWERS: tuple[type[BaseModel], ...] = (Job, Problem, GeneratedPrompt, Health, ModelList)
+ANSWERS: tuple[type[BaseModel], ...] = (Job, Execution, Problem, GeneratedPrompt, Health, ModelList)
