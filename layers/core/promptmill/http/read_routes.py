@@ -1,4 +1,7 @@
-"""GET /v1/jobs/{job_id}, /v1/health, /v1/models and /v1/openapi.json. Imports neither pydantic nor the workflow."""
+"""GET /v1/jobs/{job_id}, /v1/health, /v1/models and /v1/openapi.json, and the routes of its neighbours.
+
+Imports neither pydantic nor the workflow.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from promptmill.clock import is_id
 from promptmill.errors import JobNotFound
 from promptmill.http.documents import responses
 from promptmill.http.job_answer import job_answer, job_later, stored_artifacts
+from promptmill.http.list_routes import add_list_routes
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
 from promptmill.jobs.waiting import wait_for_end
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.listing.store import JobListing
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
 
@@ -31,9 +36,11 @@ def read_api(
     jobs: JobStore | None = None,
     artifacts: ArtifactStore | None = None,
     wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
+    listing: JobListing | None = None,
 ) -> APIGatewayRestResolver:
     """The resolver of the reading routes; None is this process's own store."""
     app = make_resolver()
+    add_list_routes(app, listing=listing, artifacts=artifacts)
 
     @app.get(
         "/v1/jobs/<job_id>",

@@ -124,6 +124,13 @@ class Job(_Answer):
     links: JobLinks
 
 
+class JobList(_Answer):
+    object: Literal["list"]
+    data: list[Job] = Field(description="Newest first.")
+    has_more: bool = Field(description="Whether there may be more behind this page.")
+    next_cursor: str | None
+
+
 class GeneratedTokens(_Answer):
     input: int
     output: int
@@ -163,4 +170,4 @@ class ModelList(_Answer):
     data: list[ModelEntry]
 
 
-ANSWERS: tuple[type[BaseModel], ...] = (Job, Problem, GeneratedPrompt, Health, ModelList)
+ANSWERS: tuple[type[BaseModel], ...] = (Job, JobList, Problem, GeneratedPrompt, Health, ModelList)
