@@ -98,6 +98,7 @@ def test_what_else_is_stored_of_a_job_is_no_job(shelf: Shelf) -> None:
 def test_only_the_owners_jobs_are_listed_though_another_has_many(shelf: Shelf) -> None:
     for number in range(5):
         shelf.add(AT_MS + number, owner=f"{shelf.owner}0")
+        shelf.add(AT_MS + number, owner=f"{shelf.owner[:-1]}x")
     mine = shelf.add()
     for job_filter in (ALL, JobFilter(status=QUEUED)):
         assert shelf.ids(job_filter, limit=1) == [mine.id]
@@ -127,6 +128,13 @@ def test_created_after_is_exclusive_to_the_millisecond(shelf: Shelf) -> None:
     for extreme in (-(10**13), 0):
         assert len(shelf.ids(JobFilter(created_after_ms=extreme))) == 5
     assert shelf.ids(JobFilter(created_after_ms=253_402_300_799_999)) == []
+
+
+def test_what_is_too_old_is_not_behind_a_page(shelf: Shelf) -> None:
+    wanted = shelf.add(AT_MS + 1)
+    shelf.add(AT_MS)
+    page = shelf.listing.page(shelf.owner, JobFilter(created_after_ms=AT_MS), limit=1, at_ms=AT_MS)
+    assert (page.jobs, page.position) == ((wanted,), None)
 
 
 def test_a_status_is_looked_for_where_the_job_is_now(shelf: Shelf) -> None:

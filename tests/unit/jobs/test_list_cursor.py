@@ -68,7 +68,24 @@ def test_a_cursor_with_any_part_missing_or_more_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "A", "=", "====", "!", "job_x", POSITION, "é", "\U0001f98a", "\x00", "A" * 256, "%41", "/+/+", "null"]
+    "text",
+    [
+        "",
+        "A",
+        "=",
+        "====",
+        "!",
+        "job_x",
+        POSITION,
+        "é",
+        "\U0001f98a",
+        "\x00",
+        "\ud800",
+        "A" * 256,
+        "%41",
+        "/+/+",
+        "null",
+    ],
 )
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     assert refused(text)

@@ -37,6 +37,7 @@ NO_INSTANTS = [
     "2026-11-21T10:00:00+01:60",
     "2026-11-21T10:00:00Z\n",
     "٢٠٢٦-11-21T10:00:00Z",
+    "2026-11-21T10:00:00.٣Z",
     "0000-01-01T00:00:00Z",
     "1795255200",
 ]
@@ -98,7 +99,7 @@ def test_every_time_of_ours_is_read_as_it_is_written(at_ms: int) -> None:
           for value in ("", "done", "QUEUED", " queued", "queued,failed", "queued\n")),
         *(("kind", value, "one of enhance or image.") for value in ("", "chat", "Image", "enhance\x00")),
         *(("limit", value, "a whole number from 1 to 100.")
-          for value in ("", "0", "101", "999", "-1", "+1", "1.0", "1e1", "01", " 1", "1\n", "٣", "all")),
+          for value in ("", "0", "101", "999", "-1", "+1", "1.0", "1e1", "01", " 1", "1\n", "٣", "1٣", "all")),
         *(("created_after", value, ZONED) for value in NO_INSTANTS),
     ],
 )  # fmt: skip

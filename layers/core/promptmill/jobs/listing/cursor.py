@@ -36,12 +36,12 @@ def make_cursor(position: str, *, owner: str, job_filter: JobFilter, key: bytes)
 def position_of(cursor: str, *, owner: str, job_filter: JobFilter, key: bytes) -> str:
     """The job a cursor stands behind; raises ``InvalidParameter`` unless it was made for this owner and filter."""
     try:
-        content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        position = content[_TAG_BYTES:].decode()
+        position = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[_TAG_BYTES:].decode()
+        # The whole text is compared: base64 has several ways to write the same bytes.
+        expected = make_cursor(position, owner=owner, job_filter=job_filter, key=key)
+        is_ours = hmac.compare_digest(expected.encode(), cursor.encode())
     except ValueError:
-        position = ""
-    # The whole text is compared: base64 has several ways to write the same bytes.
-    expected = make_cursor(position, owner=owner, job_filter=job_filter, key=key)
-    if not position or not hmac.compare_digest(expected.encode(), cursor.encode()):
+        is_ours = False
+    if not is_ours:
         raise InvalidParameter("cursor must be the next_cursor of a page of the same list.")
     return position
