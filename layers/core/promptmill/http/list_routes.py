@@ -44,13 +44,10 @@ def add_list_routes(
 
         asked = list_request(_parameters(app))
         (salt,) = settings().require("owner_salt")
-        bound: dict[str, Any] = {
-            "owner": caller(app).owner,
-            "job_filter": asked.job_filter,
-            "key": cursor_key(salt),
-        }
+        owner = caller(app).owner
+        bound: dict[str, Any] = {"owner": owner, "job_filter": asked.job_filter, "key": cursor_key(salt)}
         after = None if asked.cursor is None else position_of(asked.cursor, **bound)
-        page = (listing or _default_listing()).page(bound["owner"], asked.job_filter, limit=asked.limit, after=after)
+        page = (listing or _default_listing()).page(owner, asked.job_filter, limit=asked.limit, after=after)
         at_ms = now_ms()
         body = {
             "object": "list",
