@@ -85,7 +85,9 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         forget_cached()
 
 
-def api_event(method: str, path: str, *, address: str, body: str | None = None) -> dict[str, Any]:
+def api_event(
+    method: str, path: str, *, address: str, body: str | None = None, query: dict[str, str] | None = None
+) -> dict[str, Any]:
     """What API Gateway sends a function for a request from this address."""
     resource = "/v1/jobs/{job_id}" if path.startswith("/v1/jobs/") else path
     return {
@@ -94,8 +96,8 @@ def api_event(method: str, path: str, *, address: str, body: str | None = None) 
         "httpMethod": method,
         "headers": {"content-type": "application/json", "host": "api.example.com"},
         "multiValueHeaders": {"content-type": ["application/json"], "host": ["api.example.com"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
         "pathParameters": {"job_id": path.rpartition("/")[2]} if "{" in resource else None,
         "stageVariables": None,
         "requestContext": {

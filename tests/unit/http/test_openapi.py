@@ -12,11 +12,13 @@ from aws_lambda_powertools.event_handler.openapi.models import OpenAPI
 
 from promptmill import errors
 from promptmill.http.openapi import openapi_document, openapi_text
+from promptmill.jobs.listing.query import MAX_LENGTHS, list_request
 from promptmill.jobs.model import JobStatus
 from tests.support.builders import COST, PROMPT, TEXT_USAGE, a_job, a_job_id, an_image_entry
 from tests.unit.http.calls import OWNER, Api, an_event
 from tests.unit.http.test_generate_prompt import EndingStore
-from tests.unit.jobs.fakes import MemoryRates
+from tests.unit.http.test_list_jobs import Down
+from tests.unit.jobs.fakes import MemoryJobStore, MemoryRates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,6 +147,7 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
     assert set(operations(document)) == {
         ("post", "/v1/jobs"),
         ("post", "/v1/jobs/{job_id}/cancel"),
+        ("get", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),
         ("get", "/v1/jobs/{job_id}/execution"),
         ("post", "/v1/generate-prompt"),
@@ -173,6 +176,7 @@ def holds(document: dict[str, Any], operation: tuple[str, str], answer: Reply) -
 
 
 SUBMIT, READ, GENERATE = ("post", "/v1/jobs"), ("get", "/v1/jobs/{job_id}"), ("post", "/v1/generate-prompt")
+LIST = ("get", "/v1/jobs")
 ENHANCE = {"kind": "enhance", "prompt": PROMPT, "metadata": {"order": "7"}}
 
 
@@ -213,6 +217,39 @@ def test_a_job_is_read_as_documented_in_every_status(document: dict[str, Any], s
     api = Api()
     api.jobs.add(job)
     holds(document, READ, api.get(f"/v1/jobs/{job.id}"))
+
+
+@pytest.mark.parametrize("query", [{}, {"limit": ["1"]}, {"status": ["failed"]}, {"limit": ["0"]}])
+def test_jobs_are_listed_as_documented(document: dict[str, Any], query: dict[str, list[str]]) -> None:
+    api = Api()
+    for _ in range(2):
+        api.jobs.add(a_job("succeeded", owner=OWNER, expires_at_seconds=2**33))
+    answer = api.get("/v1/jobs", query=query)
+    assert answer.status == (400 if query.get("limit") == ["0"] else 200)
+    holds(document, LIST, answer)
+
+
+def test_a_list_without_its_store_is_answered_as_documented(document: dict[str, Any]) -> None:
+    answer = Api(listing=Down(MemoryJobStore())).get("/v1/jobs")
+    assert answer.status == 503
+    holds(document, LIST, answer)
+
+
+def test_the_documented_parameters_of_a_list_are_those_it_takes_with_their_limits(document: dict[str, Any]) -> None:
+    described = {parameter["name"]: parameter["schema"] for parameter in operations(document)[LIST]["parameters"]}
+    assert described.keys() == MAX_LENGTHS.keys()
+    assert all(schema["maxLength"] == MAX_LENGTHS[name] for name, schema in described.items() if name != "limit")
+    asked = list_request({})
+    assert described["limit"]["default"] == asked.limit
+    for name in ("status", "kind"):
+        for value in described[name]["enum"]:
+            assert getattr(list_request({name: [value]}).job_filter, name) == value
+    lowest, highest = described["limit"]["minimum"], described["limit"]["maximum"]
+    for limit in (lowest, highest):
+        assert list_request({"limit": [str(limit)]}).limit == limit
+    for limit in (lowest - 1, highest + 1):
+        with pytest.raises(errors.InvalidParameter):
+            list_request({"limit": [str(limit)]})
 
 
 def test_a_job_nobody_has_is_answered_as_documented(document: dict[str, Any]) -> None:

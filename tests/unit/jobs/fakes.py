@@ -14,6 +14,8 @@ from promptmill.idempotency.record import IdempotencyRecord
 from promptmill.idempotency.store import IdempotencyStore
 from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.ledger import Call
+from promptmill.jobs.listing.query import JobFilter
+from promptmill.jobs.listing.store import EXAMINED, JobListing, JobPage
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.store import JobStore, StoredWork
 from promptmill.limits.gcra import RatePolicy
@@ -101,6 +103,33 @@ class MemoryJobStore(JobStore):
         written = {name: json.loads(json.dumps(value)) for name, value in fields.items() if isinstance(value, dict)}
         self.jobs[job.id] = replace(job, **{**fields, **written})
         return self.jobs[job.id]
+
+
+class MemoryJobListing(JobListing):
+    """What a ``MemoryJobStore`` has, an owner at a time."""
+
+    def __init__(self, jobs: MemoryJobStore, *, examined: int = EXAMINED) -> None:
+        self._jobs = jobs
+        self._examined = examined
+
+    def page(
+        self, owner: str, job_filter: JobFilter, *, limit: int, after: str | None = None, at_ms: int | None = None
+    ) -> JobPage:
+        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
+        since = JobFilter(created_after_ms=job_filter.created_after_ms)
+        left = [
+            job
+            for _, job in sorted(self._jobs.jobs.items(), reverse=True)
+            if job.owner == owner and since.matches(job) and (after is None or job.id < after)
+        ]
+        examined = left[: limit + 1 if job_filter == since else self._examined]
+        found = [job for job in examined if job_filter.matches(job)]
+        position = None
+        if len(found) > limit:
+            position = found[limit - 1].id
+        elif len(examined) < len(left):
+            position = examined[-1].id
+        return JobPage(tuple(job for job in found[:limit] if job.expires_at_seconds >= at_seconds), position)
 
 
 class MemoryArtifacts(ArtifactStore):

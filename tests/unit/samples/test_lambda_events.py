@@ -25,6 +25,7 @@ from tests.unit.jobs.fakes import (
     FakeProvider,
     FakeWorkflow,
     MemoryArtifacts,
+    MemoryJobListing,
     MemoryJobStore,
     MemoryRates,
     MemoryRecords,
@@ -100,6 +101,16 @@ def test_read_jobs_finds_the_job_of_its_event() -> None:
     answer = resolve(read_api(jobs, MemoryArtifacts()), event, None)
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["id"] == job_id
+
+
+def test_read_jobs_lists_the_jobs_of_its_event() -> None:
+    event, jobs = sample("read_jobs-list"), MemoryJobStore()
+    owner = caller_of(event, salt=SALT).owner
+    for status in ("queued", "succeeded"):
+        jobs.add(a_job(status, owner=owner, expires_at_seconds=4_000_000_000))
+    answer = resolve(read_api(jobs, MemoryArtifacts(), listing=MemoryJobListing(jobs)), event, None)
+    assert answer["statusCode"] == 200
+    assert [job["status"] for job in json.loads(answer["body"])["data"]] == ["succeeded"]
 
 
 @pytest.mark.parametrize("name", ["read_jobs-health", "read_jobs-models"])

@@ -8,13 +8,14 @@ from typing import Any
 _MODELS = {
     "job": ("Job", "The job."),
     "execution": ("Execution", "The execution."),
+    "jobs": ("JobList", "A page of the caller's jobs."),
     "generated": ("GeneratedPrompt", "The enhanced prompt."),
     "health": ("Health", "The API is up."),
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
 }
 _PROBLEMS = {
-    400: "A header breaks a rule, or the body is not a JSON object.",
+    400: "A header or a query parameter breaks a rule, or the body is not a JSON object.",
     404: "There is no such job, or it is another owner's.",
     409: "The same request, under the same Idempotency-Key, is being accepted right now (then with `Retry-After`), or "
     "the job's state does not allow it.",

@@ -16,6 +16,7 @@ def openapi_document() -> dict[str, Any]:
 
     from promptmill.http.cancel_routes import cancel_api
     from promptmill.http.documents import HEADER_PARAMETERS
+    from promptmill.http.list_parameters import list_parameters
     from promptmill.http.read_routes import read_api
     from promptmill.http.schemas import ANSWERS
     from promptmill.http.submit_routes import submit_api
@@ -37,14 +38,15 @@ def openapi_document() -> dict[str, Any]:
         if not document:
             document = part
             continue
-        document["paths"] |= part["paths"]
+        for path, operations in part["paths"].items():
+            document["paths"].setdefault(path, {}).update(operations)
         document["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
+    parameters = {**HEADER_PARAMETERS, "listJobs": list_parameters()}
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)
-            headers = HEADER_PARAMETERS.get(operation["operationId"], [])
-            if headers:
-                operation["parameters"] = [*operation.get("parameters", []), *headers]
+            if added := parameters.get(operation["operationId"]):
+                operation["parameters"] = [*operation.get("parameters", []), *added]
     schemas = document["components"]["schemas"] | definitions["$defs"]
     generated = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
     document["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas.keys() - generated)}

@@ -1,4 +1,7 @@
-"""GET a job, its execution, health, models, the OpenAPI document. Imports neither pydantic nor the workflow."""
+"""GET /v1/jobs/{job_id}, /v1/health, /v1/models, /v1/openapi.json, and the reading routes with a module of their own.
+
+Imports neither pydantic nor the workflow.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.documents import responses
 from promptmill.http.execution_routes import add_execution_route
 from promptmill.http.job_answer import job_answer, job_later
+from promptmill.http.list_routes import add_list_routes
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
 from promptmill.jobs.waiting import wait_for_end
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
     from promptmill.artifacts.store import ArtifactStore
     from promptmill.jobs.execution.reading import ExecutionReader
+    from promptmill.jobs.listing.store import JobListing
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
 
@@ -34,10 +39,12 @@ def read_api(
     jobs: JobStore | None = None,
     artifacts: ArtifactStore | None = None,
     wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
+    listing: JobListing | None = None,
     executions: ExecutionReader | None = None,
 ) -> APIGatewayRestResolver:
     """The resolver of the reading routes; None is this process's own store."""
     app = make_resolver()
+    add_list_routes(app, listing=listing, artifacts=artifacts)
     add_execution_route(app, lambda: jobs or _default_jobs(), executions)
 
     @app.get(

@@ -159,6 +159,13 @@ class Execution(_Answer):
     cost: Cost | None
 
 
+class JobList(_Answer):
+    object: Literal["list"]
+    data: list[Job] = Field(description="Newest first.")
+    has_more: bool = Field(description="Whether there may be more behind this page.")
+    next_cursor: str | None
+
+
 class GeneratedTokens(_Answer):
     input: int
     output: int
@@ -198,4 +205,4 @@ class ModelList(_Answer):
     data: list[ModelEntry]
 
 
-ANSWERS: tuple[type[BaseModel], ...] = (Job, Execution, Problem, GeneratedPrompt, Health, ModelList)
+ANSWERS: tuple[type[BaseModel], ...] = (Job, JobList, Execution, Problem, GeneratedPrompt, Health, ModelList)

@@ -41,6 +41,11 @@ def open_pk(shard: int) -> str:
     return f"OPEN#{shard}"
 
 
+def owner_pk(owner: str) -> str:
+    """The partition of the index that has an owner's jobs and no other's."""
+    return f"OWNER#{owner}"
+
+
 def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -50,7 +55,7 @@ def job_item(job: Job) -> Item:
         **key(job.id, "JOB"),
         "job_id": {"S": job.id},
         "expires_at": {"N": str(job.expires_at_seconds)},
-        "gsi1pk": {"S": f"OWNER#{job.owner}"},
+        "gsi1pk": {"S": owner_pk(job.owner)},
         "gsi1sk": {"S": pk(job.id)},
     }
     if job.due_at is not None:
