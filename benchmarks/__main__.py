@@ -40,7 +40,15 @@ IMAGE_JOBS = 15
 POLLS = 150
 COLD_ROUNDS = 7
 CALL_ROUNDS = 6
-FUNCTIONS = ("submit_job", "read_jobs", "assemble_prompt", "invoke_bedrock", "invoke_flux", "enhance_by_rules")
+FUNCTIONS = (
+    "submit_job",
+    "read_jobs",
+    "assemble_prompt",
+    "invoke_bedrock",
+    "invoke_flux",
+    "enhance_by_rules",
+    "replay_recorded",
+)
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""GET /v1/jobs/{job_id}, health, models, the OpenAPI document, preflights, and the answer to every other path."""
+"""GET /v1/jobs/{job_id} and its diff, health, models, the OpenAPI document, preflights, and every unknown path."""
 
 from typing import Any
 

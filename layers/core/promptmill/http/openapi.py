@@ -14,7 +14,7 @@ def openapi_document() -> dict[str, Any]:
     """The document of both API functions together, with the schemas their answers refer to."""
     from pydantic.json_schema import models_json_schema
 
-    from promptmill.http.documents import HEADER_PARAMETERS
+    from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS
     from promptmill.http.read_routes import read_api
     from promptmill.http.schemas import ANSWERS
     from promptmill.http.submit_routes import submit_api
@@ -41,9 +41,12 @@ def openapi_document() -> dict[str, Any]:
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)
-            headers = HEADER_PARAMETERS.get(operation["operationId"], [])
-            if headers:
-                operation["parameters"] = [*operation.get("parameters", []), *headers]
+            name = operation["operationId"]
+            more = [*QUERY_PARAMETERS.get(name, []), *HEADER_PARAMETERS.get(name, [])]
+            if name in OPTIONAL_BODIES:
+                operation["requestBody"]["required"] = False
+            if more:
+                operation["parameters"] = [*operation.get("parameters", []), *more]
     schemas = document["components"]["schemas"] | definitions["$defs"]
     generated = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
     document["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas.keys() - generated)}
