@@ -35,6 +35,7 @@ def an_event(
     headers: dict[str, str] | None = None,
     base64: bool = False,
     resource: str | None = None,
+    query: dict[str, list[str]] | None = None,
 ) -> dict[str, Any]:
     """A proxy event of a REST API: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html."""
     sent = headers or {}
@@ -44,8 +45,8 @@ def an_event(
         "httpMethod": method,
         "headers": sent,
         "multiValueHeaders": {name: [value] for name, value in sent.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} if query else None,
+        "multiValueQueryStringParameters": query,
         "pathParameters": None,
         "stageVariables": None,
         "requestContext": {
@@ -114,8 +115,10 @@ class Api:
         text = json.dumps(document) if body is None else body
         return self.submit(an_event("POST", path, body=text, headers=sent))
 
-    def get(self, path: str, *, headers: dict[str, str] | None = None) -> Reply:
-        return self.read(an_event("GET", path, headers=headers))
+    def get(
+        self, path: str, *, headers: dict[str, str] | None = None, query: dict[str, list[str]] | None = None
+    ) -> Reply:
+        return self.read(an_event("GET", path, headers=headers, query=query))
 
     def submit(self, event: dict[str, Any]) -> Reply:
         return reply(resolve(submit_api(self._intake, self._wait, self.artifacts), event, None))
