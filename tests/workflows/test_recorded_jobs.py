@@ -89,7 +89,7 @@ def _drawn(world: World, original: Job, *, picture: bool) -> tuple[dict[str, Any
     if picture:
         world.stack.client("s3").put_object(Bucket=world.stack.artifacts_bucket, Key=key, Body=PICTURE)
     images = [an_image_entry(key=key, sha256=hashlib.sha256(PICTURE).hexdigest())]
-    return {"images": images, "truncated": False}, {"images": images}
+    return {"images": images}, {"images": images}
 
 
 def _answered(world: World, original: Job, answer: dict[str, Any], result: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ def test_a_call_for_images_keeps_them_as_the_result_has_them(jobs: JobStore) -> 
     attempt(jobs, job, FakeProvider(an_image_answer(1, 2)), artifacts=MemoryArtifacts())
     result = stored(jobs, job).result
     assert result is not None
-    assert kept(jobs, job) == [{"images": result["images"], "truncated": False}]
+    assert kept(jobs, job) == [{"images": result["images"]}]
 
 
 def test_a_call_that_fails_keeps_nothing_even_when_it_was_answered(jobs: JobStore) -> None:

@@ -21,7 +21,7 @@ TEXT_REQUEST = assemble_request(a_job())
 IMAGE_REQUEST = assemble_request(a_job(kind="image"))
 PICTURE = b"a picture"
 ENTRY = an_image_entry(key="artifacts/o/j/i.png", sha256=hashlib.sha256(PICTURE).hexdigest())
-IMAGES: dict[str, Any] = {"images": [ENTRY], "truncated": False}
+IMAGES: dict[str, Any] = {"images": [ENTRY]}
 
 
 def no_image(key: str) -> bytes | None:

@@ -25,7 +25,7 @@ def record(answer: Answer, result: dict[str, Any]) -> dict[str, Any]:
     A text as the provider wrote it, with its tokens; of images the entries that the job's result has of them.
     """
     if answer.text is None:
-        return {"images": result["images"], "truncated": answer.truncated}
+        return {"images": result["images"]}
     return {
         "text": answer.text,
         "truncated": answer.truncated,
@@ -59,7 +59,7 @@ class RecordedProvider:
         recorded = self._recorded()
         if "images" in recorded:
             images = tuple(self._image(entry) for entry in recorded["images"])
-            return Answer(usage=Usage(images=len(images)), images=images, truncated=recorded["truncated"])
+            return Answer(usage=Usage(images=len(images)), images=images)
         text: str = recorded["text"]
         if on_text is not None:
             on_text(text)
