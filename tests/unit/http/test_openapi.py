@@ -14,7 +14,7 @@ from promptmill import errors
 from promptmill.http.openapi import openapi_document, openapi_text
 from promptmill.jobs.listing.query import MAX_LENGTHS, list_request
 from promptmill.jobs.model import JobStatus
-from tests.support.builders import COST, PROMPT, TEXT_USAGE, a_job, a_job_id, an_image_entry
+from tests.support.builders import COST, PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, a_job_id, an_image_entry
 from tests.unit.http.calls import OWNER, Api, an_event
 from tests.unit.http.test_generate_prompt import EndingStore
 from tests.unit.http.test_list_jobs import Down
@@ -150,6 +150,8 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
         ("get", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),
         ("get", "/v1/jobs/{job_id}/execution"),
+        ("get", "/v1/jobs/{job_id}/diff"),
+        ("post", "/v1/jobs/{job_id}/replay"),
         ("post", "/v1/generate-prompt"),
         ("get", "/v1/health"),
         ("get", "/v1/models"),
@@ -275,6 +277,44 @@ def test_what_comes_of_generating_a_prompt_is_as_documented(document: dict[str, 
 @pytest.mark.parametrize("path", ["/v1/health", "/v1/models", "/v1/openapi.json"])
 def test_what_is_the_same_for_everybody_is_as_documented(document: dict[str, Any], path: str) -> None:
     holds(document, ("get", path), Api().get(path))
+
+
+REPLAY, DIFF = ("post", "/v1/jobs/{job_id}/replay"), ("get", "/v1/jobs/{job_id}/diff")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(202, {}), (400, []), (413, "x" * 600_000), (422, {"label": "x"}), (409, {"mode": "recorded"})],
+)
+def test_what_comes_of_replaying_a_job_is_as_documented(document: dict[str, Any], status: int, body: Any) -> None:
+    api, job = Api(), a_job("failed", owner=OWNER, expires_at_seconds=2**33)
+    api.jobs.add(job)
+    answer = api.post(f"/v1/jobs/{job.id}/replay", body)
+    assert answer.status == status
+    holds(document, REPLAY, answer)
+
+
+def test_replaying_needs_no_body(document: dict[str, Any]) -> None:
+    assert operations(document)[REPLAY]["requestBody"]["required"] is False
+    assert operations(document)[SUBMIT]["requestBody"]["required"] is True
+
+
+@pytest.mark.parametrize("kind", ["enhance", "image"])
+def test_two_jobs_are_compared_as_documented(document: dict[str, Any], kind: str) -> None:
+    api = Api()
+    result = {"images": [an_image_entry()]} if kind == "image" else TEXT_RESULT
+    one, other = (
+        a_job("succeeded", kind=kind, owner=OWNER, expires_at_seconds=2**33, result=result, **fields)
+        for fields in ({}, {"input": {"prompt": "x"}, "cost": {"model_usd": "0", "estimated": False}, "usage": {}})
+    )
+    api.jobs.add(one)
+    api.jobs.add(other)
+    answer = api.get(f"/v1/jobs/{one.id}/diff", query={"with": [other.id]})
+    assert answer.status == 200
+    assert (answer.json["cost"]["difference_usd"], bool(answer.json["usage"])) == ("-0.000412", True)
+    holds(document, DIFF, answer)
+    holds(document, DIFF, api.get(f"/v1/jobs/{one.id}/diff"))
+    holds(document, DIFF, api.get(f"/v1/jobs/{one.id}/diff", query={"with": [a_job_id()]}))
 
 
 def test_every_legal_body_of_the_tests_is_legal_by_the_document(document: dict[str, Any]) -> None:

@@ -63,6 +63,9 @@ class MemoryJobStore(JobStore):
         calls = tuple(call for (owner, _), call in sorted(self.calls.items()) if owner == job_id)
         return StoredWork(self.jobs[job_id], json.loads(request), models, calls)
 
+    def load_source(self, job_id: str, owner: str, *, at_ms: int | None = None) -> StoredWork:
+        return self.load_work(self.get(job_id, owner, at_ms=at_ms).id)
+
     def start_call(self, job: Job, call: Call, *, cost: dict[str, Any]) -> bool:
         stored = self.jobs[job.id]
         is_as_given = stored.status is JobStatus.RUNNING and stored.result is None and stored.cost == job.cost
@@ -145,6 +148,10 @@ class MemoryArtifacts(ArtifactStore):
         if self.writes in self._fails_at:
             raise StoreUnavailable
         return self.objects.setdefault(key, (content, content_type)) == (content, content_type)
+
+    def read(self, key: str) -> bytes | None:
+        content, _ = self.objects.get(key, (None, ""))
+        return content
 
     def link(self, key: str) -> str:
         return f"https://artifacts.example.com/{key}?signature=secret"

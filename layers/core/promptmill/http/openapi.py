@@ -15,7 +15,7 @@ def openapi_document() -> dict[str, Any]:
     from pydantic.json_schema import models_json_schema
 
     from promptmill.http.cancel_routes import cancel_api
-    from promptmill.http.documents import HEADER_PARAMETERS
+    from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS
     from promptmill.http.list_parameters import list_parameters
     from promptmill.http.read_routes import read_api
     from promptmill.http.schemas import ANSWERS
@@ -41,12 +41,16 @@ def openapi_document() -> dict[str, Any]:
         for path, operations in part["paths"].items():
             document["paths"].setdefault(path, {}).update(operations)
         document["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
-    parameters = {**HEADER_PARAMETERS, "listJobs": list_parameters()}
+    queries = {**QUERY_PARAMETERS, "listJobs": list_parameters()}
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)
-            if added := parameters.get(operation["operationId"]):
-                operation["parameters"] = [*operation.get("parameters", []), *added]
+            name = operation["operationId"]
+            more = [*queries.get(name, []), *HEADER_PARAMETERS.get(name, [])]
+            if name in OPTIONAL_BODIES:
+                operation["requestBody"]["required"] = False
+            if more:
+                operation["parameters"] = [*operation.get("parameters", []), *more]
     schemas = document["components"]["schemas"] | definitions["$defs"]
     generated = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
     document["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas.keys() - generated)}

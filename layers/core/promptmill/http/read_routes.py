@@ -15,6 +15,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from promptmill.clock import is_id
 from promptmill.errors import JobNotFound
 from promptmill.http.artifact_links import stored_artifacts
+from promptmill.http.diff_routes import add_diff_route
 from promptmill.http.documents import responses
 from promptmill.http.execution_routes import add_execution_route
 from promptmill.http.job_answer import job_answer, job_later
@@ -104,6 +105,7 @@ def read_api(
         text = Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
         return Response(HTTPStatus.OK.value, "application/json", text, {"Cache-Control": "public, max-age=300"})
 
+    add_diff_route(app, lambda: jobs or _default_jobs())
     return app
 
 

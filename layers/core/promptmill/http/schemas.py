@@ -205,4 +205,50 @@ class ModelList(_Answer):
     data: list[ModelEntry]
 
 
-ANSWERS: tuple[type[BaseModel], ...] = (Job, JobList, Execution, Problem, GeneratedPrompt, Health, ModelList)
+class ComparedJob(_Answer):
+    id: str
+    status: JobStatus
+    kind: Literal["enhance", "image"]
+    created_at: str = Timestamp
+
+
+class Difference(_Answer):
+    """One field that differs; null where a job lacks it."""
+
+    from_: Any = Field(alias="from")
+    to: Any
+
+
+class TextDifference(_Answer):
+    same: bool
+    unified: str = Field(description="A unified diff by lines, empty when the texts are the same.")
+
+
+class ImageDifference(_Answer):
+    """The SHA-256 of each image, in order."""
+
+    same: bool
+    from_: list[str] = Field(alias="from")
+    to: list[str]
+
+
+class CostDifference(_Answer):
+    from_: str = Field(alias="from", description="US dollars as a decimal string.", pattern=r"^\d+(\.\d+)?$")
+    to: str = Usd
+    difference_usd: str = Field(description="What `to` cost more, or with a minus less.", pattern=r"^-?\d+(\.\d+)?$")
+
+
+class JobDiff(_Answer):
+    """`text` and `images` are null unless both jobs succeeded with one."""
+
+    object: Literal["job_diff"]
+    from_: ComparedJob = Field(alias="from")
+    to: ComparedJob
+    input: dict[str, Difference] = Field(description="The fields of the input that differ.")
+    text: TextDifference | None
+    images: ImageDifference | None
+    usage: dict[str, Difference] = Field(description="The fields of the usage that differ.")
+    cost: CostDifference
+
+
+ANSWERS: tuple[type[BaseModel], ...] = (Job, JobList, JobDiff, Execution, Problem, GeneratedPrompt, Health, ModelList)

@@ -90,6 +90,8 @@ def call_item(job: Job, call: Call) -> Item:
     }
     if call.cost_usd is not None:
         item["cost_usd"] = {"S": f"{call.cost_usd:f}"}
+    if call.answer is not None:
+        item["answer"] = {"S": to_json(call.answer)}
     for name in _CALL_TEXT_FIELDS:
         if (text := getattr(call, name)) is not None:
             item[name] = {"S": str(text)}
@@ -104,5 +106,6 @@ def call_of(item: Item) -> Call:
         upper_bound_usd=Decimal(item["upper_bound_usd"]["S"]),
         cost_usd=Decimal(item["cost_usd"]["S"]) if "cost_usd" in item else None,
         estimated=item["estimated"]["S"] == "true",
+        answer=json.loads(item["answer"]["S"]) if "answer" in item else None,
         **fields,
     )
