@@ -53,7 +53,7 @@ def test_a_throttled_call_shows_its_attempts_their_errors_the_waits_and_the_cost
     execution = ended(api, job["id"])
     assert (execution.status, execution.job_id, execution.console_url) == ("SUCCEEDED", job["id"], None)
     steps = {step.name: step for step in execution.steps}
-    assert list(steps)[-1] == "JobSucceeded"
+    assert list(steps)[-1] == "CloseSucceeded"
     assert len(steps) == len(execution.steps)
     bedrock = steps["InvokeBedrock"]
     assert [attempt.error for attempt in bedrock.attempts] == ["ProviderThrottled", "ProviderThrottled", None]

@@ -25,7 +25,7 @@ IMAGE = {"kind": "image", "width": 320, "height": 256, "n": 2}
 
 RECORDED_PATH = [
     *("AnnounceAccepted", "CheckRate", "AssemblePrompt", "ChooseProvider"),
-    *("ReplayRecorded", "PersistResult", "PublishOutcome", "JobSucceeded"),
+    *("ReplayRecorded", "PersistResult", "PublishOutcome", "CloseSucceeded"),
 ]
 
 
