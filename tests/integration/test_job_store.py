@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptmill import errors
+from promptmill.jobs.records import NOTHING_PAID
 from tests.support.builders import (
     AT,
     AT_MS,
@@ -259,7 +260,7 @@ def test_a_job_that_never_started_is_settled_as_failed(jobs: JobStore) -> None:
     error = {"code": "workflow_unavailable", "step": "StartExecution"}
     assert jobs.settle_unstarted(job.id, at=LATER, error=error)
     settled = jobs.get(job.id, OWNER, at_ms=AT_MS)
-    assert settled == replace(job, status=settled.status, finished_at=LATER, error=error)
+    assert settled == replace(job, status=settled.status, finished_at=LATER, error=error, cost=NOTHING_PAID)
     assert settled.status == "failed"
 
 

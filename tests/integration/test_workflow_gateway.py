@@ -1,4 +1,4 @@
-"""Starting an execution: what Step Functions may answer, and what it means for the job."""
+"""Starting, seeing and stopping an execution: what Step Functions may answer, and what it means for the job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.tables import client
 from tests.support.builders import a_job_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:generation"
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:generation:job"
@@ -88,10 +88,71 @@ class Unreachable:
     def start_execution(self, **_: Any) -> None:
         raise self._error
 
+    describe_execution = stop_execution = start_execution
 
+
+USES: dict[str, tuple[str, Callable[[GenerationWorkflow], object]]] = {
+    "start": ("start_execution", lambda workflow: workflow.start(a_job_id(), {})),
+    "status": ("describe_execution", lambda workflow: workflow.status(a_job_id())),
+    "stop": ("stop_execution", lambda workflow: workflow.stop(a_job_id(), error="Canceled", cause="x")),
+}
+
+
+@pytest.mark.parametrize("use", [use for _, use in USES.values()], ids=list(USES))
 @pytest.mark.parametrize("kind", [ReadTimeoutError, ConnectTimeoutError, EndpointConnectionError])
-def test_no_answer_at_all_may_be_tried_again(kind: Any) -> None:
+def test_no_answer_at_all_may_be_tried_again(kind: Any, use: Callable[[GenerationWorkflow], object]) -> None:
     error = kind(endpoint_url="https://states.eu-west-1.amazonaws.com")
     with pytest.raises(errors.WorkflowUnavailable) as caught:
-        GenerationWorkflow(ARN, Unreachable(error)).start(a_job_id(), {})
+        use(GenerationWorkflow(ARN, Unreachable(error)))
     assert kind.__name__ in str(caught.value)
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
+def test_the_status_is_the_one_of_the_execution_named_after_the_job(
+    stepfunctions: Any, stub: Stubber, status: str
+) -> None:
+    answer = {"executionArn": EXECUTION, "stateMachineArn": ARN, "startDate": 0, "status": status}
+    stub.add_response("describe_execution", answer, {"executionArn": EXECUTION})
+    assert GenerationWorkflow(ARN, stepfunctions).status("job") == status
+    stub.assert_no_pending_responses()
+
+
+def test_a_job_without_an_execution_has_no_status(stepfunctions: Any, stub: Stubber) -> None:
+    stub.add_client_error("describe_execution", "ExecutionDoesNotExist")
+    assert GenerationWorkflow(ARN, stepfunctions).status("job") is None
+
+
+def test_an_execution_is_stopped_with_a_reason(stepfunctions: Any, stub: Stubber) -> None:
+    expected = {"executionArn": EXECUTION, "error": "Canceled", "cause": "The job was canceled."}
+    stub.add_response("stop_execution", {"stopDate": 0}, expected)
+    GenerationWorkflow(ARN, stepfunctions).stop("job", error="Canceled", cause="The job was canceled.")
+    stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("code", ["ExecutionDoesNotExist", "ValidationException"])
+def test_an_execution_that_is_not_there_or_has_ended_counts_as_stopped(
+    stepfunctions: Any, stub: Stubber, code: str
+) -> None:
+    stub.add_client_error("stop_execution", code)
+    GenerationWorkflow(ARN, stepfunctions).stop("job", error="Canceled", cause="x")
+    stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ThrottlingException", errors.WorkflowUnavailable),
+        ("ServiceUnavailable", errors.WorkflowUnavailable),
+        ("AccessDeniedException", errors.BrokenContractError),
+        ("InvalidArn", errors.BrokenContractError),
+    ],
+)
+def test_what_step_functions_cannot_do_now_may_be_tried_again_and_what_it_must_not_is_for_a_person(
+    stepfunctions: Any, stub: Stubber, use: str, code: str, kind: type[errors.PromptmillError]
+) -> None:
+    operation, call = USES[use]
+    stub.add_client_error(operation, code)
+    with pytest.raises(kind) as caught:
+        call(GenerationWorkflow(ARN, stepfunctions))
+    assert type(caught.value) is kind

@@ -17,6 +17,7 @@ from promptmill.jobs.ledger import Call
 from promptmill.jobs.listing.query import JobFilter
 from promptmill.jobs.listing.store import EXAMINED, JobListing, JobPage
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.records import NOTHING_PAID
 from promptmill.jobs.store import JobStore, StoredWork
 from promptmill.limits.gcra import RatePolicy
 from promptmill.limits.store import RateStore
@@ -99,7 +100,7 @@ class MemoryJobStore(JobStore):
         job = self.jobs[job_id]
         if job.status is not JobStatus.QUEUED:
             return job.status is JobStatus.FAILED
-        self._put(job, status=JobStatus.FAILED, finished_at=at, error=error)
+        self._put(job, status=JobStatus.FAILED, finished_at=at, error=error, cost=job.cost or NOTHING_PAID)
         return True
 
     def _put(self, job: Job, **fields: Any) -> Job:
@@ -204,12 +205,19 @@ class MemoryRecords(IdempotencyStore):
 
 
 class FakeWorkflow(GenerationWorkflow):
-    """Remembers what was started. ``error`` is raised at every start, after ``meanwhile`` ran."""
+    """Remembers what was started. ``error`` is raised at every start, after ``meanwhile`` ran.
+
+    ``statuses`` are those of the executions there are; ``asking_fails`` and ``stopping_fails`` are raised when set.
+    """
 
     def __init__(
         self, error: PromptmillError | None = None, *, meanwhile: Callable[[str], object] | None = None
     ) -> None:
         self.started: dict[str, dict[str, Any]] = {}
+        self.statuses: dict[str, str] = {}
+        self.stopped: list[tuple[str, str, str]] = []
+        self.asking_fails: PromptmillError | None = None
+        self.stopping_fails: PromptmillError | None = None
         self._error = error
         self._meanwhile = meanwhile
 
@@ -218,7 +226,20 @@ class FakeWorkflow(GenerationWorkflow):
             self._meanwhile(job_id)
         if self._error:
             raise self._error
-        self.started[job_id] = json.loads(json.dumps(state))
+        self.started.setdefault(job_id, json.loads(json.dumps(state)))
+        self.statuses.setdefault(job_id, "RUNNING")
+
+    def status(self, job_id: str) -> str | None:
+        if self.asking_fails:
+            raise self.asking_fails
+        return self.statuses.get(job_id)
+
+    def stop(self, job_id: str, *, error: str, cause: str) -> None:
+        if self.stopping_fails:
+            raise self.stopping_fails
+        self.stopped.append((job_id, error, cause))
+        if self.statuses.get(job_id) == "RUNNING":
+            self.statuses[job_id] = "ABORTED"
 
 
 class FakeProvider:

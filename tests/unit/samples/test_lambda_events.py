@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from local.sam import ROOT
+from promptmill.clock import epoch_ms
+from promptmill.http.cancel_routes import cancel_api
 from promptmill.http.read_routes import read_api
 from promptmill.http.resolver import resolve
 from promptmill.http.submit_routes import submit_api
@@ -30,6 +32,7 @@ from tests.unit.jobs.fakes import (
     MemoryRates,
     MemoryRecords,
 )
+from tests.unit.jobs.settling import World
 
 FOLDER = ROOT / "events" / "lambda"
 MODELS = {"enhance": ["claude-haiku-4.5"], "image": ["flux-schnell"]}
@@ -140,6 +143,46 @@ def test_read_jobs_compares_the_jobs_of_its_event() -> None:
 @pytest.mark.parametrize("name", ["read_jobs-health", "read_jobs-models"])
 def test_read_jobs_answers_what_needs_no_job(name: str) -> None:
     assert resolve(read_api(MemoryJobStore(), MemoryArtifacts()), sample(name), None)["statusCode"] == 200
+
+
+def test_cancel_job_cancels_the_job_of_its_event() -> None:
+    event, world = sample("cancel_job"), World()
+    job_id = event["pathParameters"]["job_id"]
+    owner = caller_of(event, salt=SALT).owner
+    world.has(a_job("running", id=job_id, owner=owner, expires_at_seconds=4_000_000_000))
+    answer = resolve(cancel_api(world.settlement), event, None)
+    assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (202, "canceled")
+    assert world.bus.names == ["job.canceled"]
+
+
+class Remaining:
+    """The context of a function with so much time left."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._milliseconds
+
+
+def test_sweep_jobs_finishes_what_was_left_behind_and_counts_it(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    job = world.has(a_job(), execution=None)
+    sweep = handler("sweep_jobs")
+    at_ms = epoch_ms(job.deadline_at)
+    done = sweep(sample("sweep_jobs"), Remaining(60_000), settlement=world.settlement, at_ms=at_ms)
+    assert done == {"unstarted": 1}
+    assert world.now(job).status is JobStatus.FAILED
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (line["JobsSwept"], line["JobsSweptUnstarted"]) == ([1.0], [1.0])
+
+
+def test_sweep_jobs_begins_nothing_it_has_no_time_to_finish() -> None:
+    world = World()
+    job = world.has(a_job(), execution=None)
+    sweep, at_ms = handler("sweep_jobs"), epoch_ms(job.deadline_at)
+    assert sweep(sample("sweep_jobs"), Remaining(20_000), settlement=world.settlement, at_ms=at_ms) == {}
+    assert world.now(job) == job
 
 
 def test_assemble_prompt_names_the_models_of_its_job() -> None:

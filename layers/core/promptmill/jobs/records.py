@@ -19,6 +19,8 @@ _TEXT_FIELDS = (
     *("kind", "status", "owner", "created_at", "deadline_at", "started_at", "finished_at", "step"),
     *("self_url", "correlation_id", "traceparent", "replay_of", "replay_mode"),
 )
+# The cost of a job that nothing was paid for; the workflow writes the same.
+NOTHING_PAID: dict[str, Any] = {"model_usd": "0", "estimated": False}
 # A partition of the index takes 1,000 writes a second: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 OPEN_SHARDS = 8
 _CALL_TEXT_FIELDS = ("step", "model", "status", "started_at", "finished_at", "error", "provider_request_id")

@@ -14,7 +14,7 @@ from promptmill.clock import now_ms
 from promptmill.errors import JobNotFound, JobSettled, JobStateBroken, StoreUnavailable
 from promptmill.gateway import aws_client, error_code, store_errors
 from promptmill.jobs.model import Job, JobStatus
-from promptmill.jobs.records import call_item, call_of, job_item, job_of, key, pk, to_json
+from promptmill.jobs.records import NOTHING_PAID, call_item, call_of, job_item, job_of, key, pk, to_json
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -224,7 +224,9 @@ class JobStore:
                 self._client.update_item(
                     TableName=self._table,
                     Key=key(job_id, "JOB"),
-                    UpdateExpression="SET #status = :failed, finished_at = :at, #error = :error",
+                    UpdateExpression=(
+                        "SET #status = :failed, finished_at = :at, #error = :error, cost = if_not_exists(cost, :free)"
+                    ),
                     ConditionExpression="#status = :queued",
                     ExpressionAttributeNames={"#status": "status", "#error": "error"},
                     ExpressionAttributeValues={
@@ -232,6 +234,7 @@ class JobStore:
                         ":queued": _ACTIVE[":queued"],
                         ":at": {"S": at},
                         ":error": {"S": to_json(error)},
+                        ":free": {"S": to_json(NOTHING_PAID)},
                     },
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )

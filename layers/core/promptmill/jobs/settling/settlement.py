@@ -13,11 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from promptmill.clock import timestamp
-from promptmill.errors import JobNotFound, JobSettled, PromptmillError
+from promptmill.errors import JobSettled, PromptmillError
 from promptmill.events.envelope import outcome_event
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.records import OPEN_SHARDS
 from promptmill.jobs.settling.judgement import LOOK_AGAIN_MS, Verdict, error_of, judge, next_look_ms
+from promptmill.step_log import logged_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ PAGE_SIZE = 25
 MAX_PAGES = 4
 # A job that cannot be settled makes way for those behind it.
 AFTER_A_FAULT_MS = 10 * 60 * 1000
+MINUTE_MS = 60_000
 FAULTY = "faulty"
 
 _STOPPED = {
@@ -63,8 +65,6 @@ class Settlement:
         """
         at, due_at = timestamp(at_ms), timestamp(at_ms + LOOK_AGAIN_MS)
         job, _ = self.jobs.settle(job_id, JobStatus.CANCELED, at=at, due_at=due_at, owner=owner)
-        if job.expires_at_seconds < at_ms // 1000:
-            raise JobNotFound
         if job.status is not JobStatus.CANCELED:
             raise JobSettled(f"The job is {job.status.value} already.")
         return Cancellation(job, concluded=job.due_at is None or self._conclude(job))
@@ -72,10 +72,12 @@ class Settlement:
     def sweep(self, *, at_ms: int, has_time: Callable[[], bool]) -> Counter[str]:
         """Settles what is due, at most ``MAX_PAGES`` pages of each shard, while there is time; how many, by verdict.
 
-        Doing it twice, or two at a time, changes nothing more. A job that raises counts as ``FAULTY``.
+        Doing it twice, or two at a time, changes nothing more. A job that raises counts as ``FAULTY``. The next minute
+        begins with the next shard, so that where time is short each has its turn.
         """
         done: Counter[str] = Counter()
-        for shard in range(OPEN_SHARDS):
+        first = at_ms // MINUTE_MS
+        for shard in ((first + place) % OPEN_SHARDS for place in range(OPEN_SHARDS)):
             pages = self.jobs.due(shard, timestamp(at_ms), page_size=PAGE_SIZE)
             for _, page in zip(range(MAX_PAGES), pages, strict=False):
                 for job_id in page:
@@ -88,8 +90,11 @@ class Settlement:
 
     def finish(self, job_id: str, *, at_ms: int) -> str | None:
         """Does with one open job what has to be done now: the verdict, ``FAULTY``, or None when it is closed."""
-        # A stored job that cannot be read raises KeyError or ValueError.
-        with contextlib.suppress(PromptmillError, KeyError, ValueError):
+        # A stored job that cannot be read, or lacks something, raises one of the last three.
+        with (
+            contextlib.suppress(PromptmillError, KeyError, TypeError, ValueError),
+            logged_step("SweepJob", job_id=job_id),
+        ):
             return self._settle(job_id, at_ms)
         with contextlib.suppress(PromptmillError):
             self.jobs.postpone(job_id, timestamp(at_ms + AFTER_A_FAULT_MS))

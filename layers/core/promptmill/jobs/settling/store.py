@@ -9,18 +9,17 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from promptmill.clock import epoch_ms
 from promptmill.errors import JobNotFound
 from promptmill.gateway import aws_client, store_errors
 from promptmill.jobs.model import Job, JobStatus
-from promptmill.jobs.records import job_of, key, open_pk, open_shard, to_json
+from promptmill.jobs.records import NOTHING_PAID, job_of, key, open_pk, open_shard, to_json
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from promptmill.jobs.records import Item
-
-_FREE = {"model_usd": "0", "estimated": False}
 
 
 class SettlingStore:
@@ -46,8 +45,9 @@ class SettlingStore:
     ) -> tuple[Job, bool]:
         """Gives the job this terminal status unless it has one; the job as it then is, and whether this call did it.
 
-        The job stays open, for its event is not out. Success needs a result. Raises ``JobNotFound``, for another
-        owner's job too when one is given. A write whose answer was lost may meet itself, and then did it.
+        The job stays open, for its event is not out. Success needs a result. Raises ``JobNotFound``, and when an owner
+        is given, for another one's job and for one past its expiry too. A write whose answer was lost may meet itself,
+        and then did it.
         """
         names = {"#status": "status", "#error": "error"}
         values: Item = {
@@ -55,7 +55,7 @@ class SettlingStore:
             ":queued": {"S": JobStatus.QUEUED.value},
             ":running": {"S": JobStatus.RUNNING.value},
             ":at": {"S": at},
-            ":free": {"S": to_json(_FREE)},
+            ":free": {"S": to_json(NOTHING_PAID)},
             ":open": {"S": open_pk(open_shard(job_id))},
             ":due": {"S": due_at},
         }
@@ -71,9 +71,9 @@ class SettlingStore:
             condition += " AND attribute_exists(#result)"
             names["#result"] = "result"
         if owner is not None:
-            condition += " AND #owner = :owner"
+            condition += " AND #owner = :owner AND expires_at >= :at_seconds"
             names["#owner"] = "owner"
-            values[":owner"] = {"S": owner}
+            values |= {":owner": {"S": owner}, ":at_seconds": {"N": str(epoch_ms(at) // 1000)}}
         with store_errors():
             try:
                 item = self._client.update_item(
@@ -88,7 +88,7 @@ class SettlingStore:
                 )["Attributes"]
             except self._client.exceptions.ConditionalCheckFailedException as refusal:
                 stored: Item = refusal.response.get("Item", {})
-                if not stored or (owner is not None and stored["owner"] != {"S": owner}):
+                if not stored or (owner is not None and not _is_theirs(stored, owner, at)):
                     raise JobNotFound from None
                 job = job_of(stored)
                 return job, (job.status, job.finished_at) == (status, at)
@@ -131,6 +131,10 @@ class SettlingStore:
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _is_theirs(item: Item, owner: str, at: str) -> bool:
+    return item["owner"] == {"S": owner} and int(item["expires_at"]["N"]) >= epoch_ms(at) // 1000
 
 
 @cache
