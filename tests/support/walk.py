@@ -28,8 +28,10 @@ class TaskFailed(Exception):
 
 @dataclass
 class Walk:
-    """``substitutions`` fill what the template would; ``status`` is the execution's, and
-    whoever stops it sets it. A crash leaves it in its state."""
+    """``substitutions`` fill what the template would. ``status`` is the execution's; whoever stops it sets it.
+
+    A crash leaves it in its state.
+    """
 
     input: Mapping[str, Any]
     arn: str

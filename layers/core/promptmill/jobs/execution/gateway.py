@@ -6,14 +6,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from promptmill.errors import BrokenContractError, NotRedrivable, WorkflowUnavailable
-from promptmill.gateway import error_code
+from promptmill.gateway import NOT_WORTH_RETRYING, error_code
 from promptmill.jobs.execution.address import execution_arn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
 _PAGE_EVENTS = 1000
-_FOR_A_PERSON = frozenset({"AccessDeniedException", "InvalidArn", "KmsAccessDeniedException"})
+_FOR_A_PERSON = NOT_WORTH_RETRYING | {
+    "InvalidArn",
+    "InvalidExecutionInput",
+    "InvalidName",
+    "KmsAccessDeniedException",
+    "StateMachineDoesNotExist",
+}
 # AWS's and MiniStack's word for an operation that is not there.
 _UNKNOWN_OPERATION = frozenset({"UnknownOperationException", "InvalidAction"})
 
@@ -37,7 +44,7 @@ class Executions:
             "reverseOrder": False,
             "includeExecutionData": False,
         }
-        with _workflow_errors("The history of the execution cannot be read right now."):
+        with workflow_errors():
             while True:
                 try:
                     page = self._client.get_execution_history(**asked)
@@ -52,7 +59,7 @@ class Executions:
         """Goes on with the job's execution from the step it ended in; raises ``NotRedrivable`` when it cannot."""
         from botocore.exceptions import ClientError
 
-        with _workflow_errors("The execution could not be redriven."):
+        with workflow_errors():
             try:
                 self._client.redrive_execution(executionArn=self.arn(job_id))
             except ClientError as error:
@@ -66,16 +73,21 @@ class Executions:
 
 
 @contextmanager
-def _workflow_errors(detail: str) -> Iterator[None]:
-    """Turns botocore's errors into ours; ``detail`` is for the caller, the cause for the log."""
+def workflow_errors(*, ignoring: AbstractSet[str] = frozenset()) -> Iterator[None]:
+    """Turns what Step Functions raises into our errors, and some of its error codes into nothing.
+
+    Raises ``BrokenContractError`` for what only a person can mend, ``WorkflowUnavailable`` for all else.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as error:
         code = error_code(error)
+        if code in ignoring:
+            return
         if code in _FOR_A_PERSON:
-            raise BrokenContractError(f"Step Functions refused: {code}") from error
-        raise WorkflowUnavailable(detail) from error
+            raise BrokenContractError(f"the workflow refused: {code}") from error
+        raise WorkflowUnavailable from error
     except BotoCoreError as error:
-        raise WorkflowUnavailable(detail) from error
+        raise WorkflowUnavailable from error
