@@ -187,7 +187,8 @@ class JobWorld:
             case "sqs:sendMessage":
                 return self.wire.call(self._park, arguments["MessageBody"])
             case "aws-sdk:sfn:stopExecution":
-                return self.wire.call(self.workflow.stop, arguments["ExecutionArn"], error="x", cause="x")
+                execution = arguments["ExecutionArn"]
+                return self._ours(lambda: self.wire.call(self.workflow.stop, execution, error="x", cause="x"))
             case "lambda:invoke":
                 return {"Payload": self._ours(lambda: self._invoke(arguments["FunctionName"], arguments["Payload"]))}
         raise NotImplementedError(resource)

@@ -147,9 +147,10 @@ class JobLives(RuleBasedStateMachine):
     def let_time_pass(self, milliseconds: int) -> None:
         self.world.clock.advance(milliseconds)
 
-    @rule(works=st.booleans(), parks=st.booleans(), admits=st.booleans())
-    def change_the_weather(self, works: bool, parks: bool, admits: bool) -> None:  # noqa: FBT001
+    @rule(works=st.booleans(), stops=st.booleans(), parks=st.booleans(), admits=st.booleans())
+    def change_the_weather(self, works: bool, stops: bool, parks: bool, admits: bool) -> None:  # noqa: FBT001
         self.world.bus.error = None if works else errors.BusUnavailable()
+        self.world.workflow.stopping_fails = None if stops else errors.WorkflowUnavailable()
         self.world.queue_takes = parks
         self.world.admits = admits
 
@@ -207,7 +208,7 @@ class JobLives(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Time passes and the sweeper runs, until there is nothing to do; then late executions come to their ends."""
-        self.change_the_weather(works=True, parks=True, admits=True)
+        self.change_the_weather(works=True, stops=True, parks=True, admits=True)
         for _ in range(MINUTES_TO_THE_END):
             self.world.clock.advance(60_000)
             with self._cut(None):
