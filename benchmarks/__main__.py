@@ -26,6 +26,7 @@ from benchmarks.samples import summary
 from local.sam import ROOT, StackError
 from local.stack import running
 from local.timeline import transitions
+from promptmill.jobs.execution.history import read_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +96,7 @@ def _measure() -> dict[str, Any]:
         results["calls"] = calls.measure(stack, built, variables, rounds=CALL_ROUNDS)
         # The first job of an address: its rate check is one state.
         histories = {"enhance": _history(stack, text_ids[0]), "image": _history(stack, image_ids[0])}
-        results["transitions"] = {kind: transitions(history) for kind, history in histories.items()}
+        results["transitions"] = {kind: _transitions(history) for kind, history in histories.items()}
         model_usd = {"enhance": _model_usd(stack, text_ids[0]), "image": _model_usd(stack, image_ids[0])}
         results["usd_per_1000_jobs"] = {
             kind: _bill(results["calls"][kind], memory_mb, results["transitions"][kind], history, model_usd[kind])
@@ -124,6 +125,11 @@ def _history(stack: Stack, job_id: str) -> list[dict[str, Any]]:
     arn = f"{stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job_id}"
     events: list[dict[str, Any]] = stack.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
     return events
+
+
+def _transitions(history: list[dict[str, Any]]) -> int:
+    execution = read_history(history)
+    return transitions(execution) if execution else 0
 
 
 def _model_usd(stack: Stack, job_id: str) -> Decimal:

@@ -11,7 +11,9 @@ import httpx
 
 from local import png
 from local.sam import ROOT
-from local.timeline import steps, table
+from local.timeline import table
+from promptmill.jobs.execution.gateway import Executions
+from promptmill.jobs.execution.history import read_history
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from local.inbox import Inbox
     from local.screen import Screen
     from local.stack import Stack
+    from promptmill.jobs.execution.history import Execution
 
 SHOWN_CHARACTERS = 320
 
@@ -87,21 +90,21 @@ def _show_usage(screen: Screen, stack: Stack, job: dict[str, Any]) -> None:
 
 
 def _show_steps(screen: Screen, checks: Checks, stack: Stack, one: Followed) -> None:
-    arn = f"{stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:{one.job['id']}"
-    workflow = stack.client("stepfunctions")
     # The job is done a moment before its execution, which publishes the event last.
-    wait_until_ended(workflow, arn)
-    history = workflow.get_execution_history(executionArn=arn, maxResults=1000)["events"]
-    found = steps(history)
-    last = found[-1].name
+    execution = ended_execution(Executions(stack.state_machine_arn, stack.client("stepfunctions")), one.job["id"])
+    last = execution.steps[-1].name if execution and execution.steps else None
     checks.expect(f"the execution of {one.name} ends in CloseSucceeded", last == "CloseSucceeded", last)
-    screen.rows("steps", table(found))
+    if execution:
+        screen.rows("steps", table(execution))
 
 
-def wait_until_ended(workflow: Any, arn: str) -> None:
-    """Returns once the execution is over, or after ten seconds."""
+def ended_execution(executions: Executions, job_id: str) -> Execution | None:
+    """The job's execution once it is over, or as it is after ten seconds."""
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and workflow.describe_execution(executionArn=arn)["status"] == "RUNNING":
+    while True:
+        execution = read_history(executions.history(job_id) or [])
+        if (execution and execution.finished_ms) or time.monotonic() >= deadline:
+            return execution
         time.sleep(0.02)
 
 

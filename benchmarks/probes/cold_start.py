@@ -66,9 +66,25 @@ def enhance_by_rules() -> None:
     RulesProvider()
 
 
+def replay_recorded() -> None:
+    from promptmill.artifacts.store import artifact_store
+
+    assemble_prompt()
+    artifact_store()
+
+
 READY: dict[str, Any] = {
     ready.__name__: ready
-    for ready in (floor, submit_job, read_jobs, assemble_prompt, invoke_bedrock, invoke_flux, enhance_by_rules)
+    for ready in (
+        floor,
+        submit_job,
+        read_jobs,
+        assemble_prompt,
+        invoke_bedrock,
+        invoke_flux,
+        enhance_by_rules,
+        replay_recorded,
+    )
 }
 
 

@@ -1,4 +1,4 @@
-"""GET /v1/jobs/{job_id}, health, models, the OpenAPI document, preflights, and the answer to every other path."""
+"""The GET routes: jobs, what hangs below them, health, models, the OpenAPI document; preflights; every other path."""
 
 from typing import Any
 

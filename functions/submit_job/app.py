@@ -1,4 +1,4 @@
-"""POST /v1/jobs and POST /v1/generate-prompt: validates, admits, stores, starts the workflow."""
+"""POST /v1/jobs, /v1/jobs/{job_id}/replay and /v1/generate-prompt: validates, admits, stores, starts the workflow."""
 
 from typing import Any
 

@@ -7,14 +7,11 @@ import argparse
 import json
 import os
 import signal
-import sys
 import threading
-from pathlib import Path
 
 
 def main() -> None:
     arguments = _arguments()
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "layers" / "core"))
     from local.providers.routes import Routes, Settings
     from local.providers.server import StandInServer
 

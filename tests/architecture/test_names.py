@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BANNED = {"utils", "util", "helpers", "helper", "common", "manager", "processor", "service", "data", "info", "misc"}
 SOURCES = sorted(
     file
-    for folder in ("layers/core/promptmill", "functions", "local", "tests", "benchmarks")
+    for folder in ("layers/core/promptmill", "functions", "local", "operations", "tests", "benchmarks")
     for file in (ROOT / folder).rglob("*.py")
 )
 MAX_LINES = 300

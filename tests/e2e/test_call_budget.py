@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local.stack import ROOT
+from promptmill.jobs.model import ReplayMode
 from promptmill.jobs.store import JobStore
 from tests.support.api import new_address
 from tests.support.in_process import api_event, in_process
@@ -111,6 +113,36 @@ def test_the_rules_step_costs_what_the_ledger_costs(stack: Stack, jobs: JobStore
     with in_process(stack, "enhance_by_rules") as enhance:
         enhance({"job_id": job.id, "model": "rules"})
         assert enhance.calls.by_operation == LEDGER
+
+
+def test_a_replay_is_a_post_and_one_read_more(stack: Stack, api: Api) -> None:
+    source = api.run(kind="enhance", prompt=PROMPT)
+    for body in ("{}", '{"mode":"recorded"}'):
+        with in_process(stack, "submit_job") as submit:
+            answer = submit(api_event("POST", f"/v1/jobs/{source['id']}/replay", address=api.address, body=body))
+            assert answer["statusCode"] == 202
+            assert submit.calls.by_operation == {
+                "dynamodb.Query": 1,
+                "dynamodb.GetItem": 1,
+                "dynamodb.PutItem": 1,
+                "stepfunctions.StartExecution": 1,
+            }
+        assert api.finished(json.loads(answer["body"])["id"])["status"] == "succeeded"
+
+
+def test_a_recorded_image_is_read_once_and_written_once(stack: Stack, jobs: JobStore) -> None:
+    source = _assembled(stack, jobs, "image")
+    with in_process(stack, "invoke_flux") as invoke:
+        invoke({"job_id": source.id, "model": "flux-schnell"})
+    job = replace(a_job("image"), owner=source.owner, replay_of=source.id, replay_mode=ReplayMode.RECORDED)
+    jobs.add(job)
+    with in_process(stack, "assemble_prompt") as assemble:
+        assemble({"job_id": job.id})
+        assert assemble.calls.by_operation == {**ASSEMBLE, "dynamodb.Query": 1}
+    with in_process(stack, "replay_recorded") as recorded:
+        recorded({"job_id": job.id, "model": "flux-schnell"})
+        # The job, then which job it replays, then that one.
+        assert recorded.calls.by_operation == {**LEDGER, "dynamodb.Query": 3, "s3.GetObject": 1, "s3.PutObject": 1}
 
 
 def test_a_happy_text_job_is_eight_transitions(stack: Stack, api: Api) -> None:

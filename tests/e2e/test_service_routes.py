@@ -48,7 +48,9 @@ def test_every_answer_carries_a_request_id_of_its_own(api: Api, path: str) -> No
     assert first != second
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/nothing"), ("POST", "/v1/nothing"), ("GET", "/v1/jobs")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1/nothing"), ("POST", "/v1/nothing"), ("GET", "/v1/generate-prompt")]
+)
 def test_an_unknown_path_is_a_problem(api: Api, method: str, path: str) -> None:
     answer = api.http.request(method, path, headers={"origin": ORIGIN})
     assert answer.status_code == 404

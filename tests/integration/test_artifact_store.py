@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.config import Config
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from promptmill import errors
@@ -107,6 +109,51 @@ def test_a_write_that_keeps_meeting_another_is_given_up_as_unavailable() -> None
         with pytest.raises(errors.StoreUnavailable, match="under way"):
             ArtifactStore(BUCKET, stubbed).put_once("k", b"x", "image/png")
         stub.assert_no_pending_responses()
+
+
+def test_an_artifact_is_read_as_it_was_written(artifacts: ArtifactStore) -> None:
+    key, content = a_key(), bytes(range(256)) * 8192
+    artifacts.put_once(key, content, "image/png")
+    assert artifacts.read(key) == content
+
+
+def test_an_artifact_that_is_not_there_reads_as_none(artifacts: ArtifactStore) -> None:
+    assert artifacts.read(a_key()) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("SlowDown", errors.StoreUnavailable),
+        ("InternalError", errors.StoreUnavailable),
+        ("NoSuchBucket", errors.BrokenContractError),
+    ],
+)
+def test_a_read_that_fails_is_never_taken_for_a_missing_artifact(
+    code: str, error: type[errors.PromptmillError]
+) -> None:
+    stubbed = client("s3", config=Config(retries={"total_max_attempts": 1}))
+    with Stubber(stubbed) as stub:
+        stub.add_client_error("get_object", code)
+        with pytest.raises(error):
+            ArtifactStore(BUCKET, stubbed).read("k")
+
+
+# What S3 answers about a missing key to a role that may not list the bucket, which ours may not.
+def test_a_missing_artifact_that_is_called_forbidden_reads_as_none() -> None:
+    stubbed = client("s3", config=Config(retries={"total_max_attempts": 1}))
+    with Stubber(stubbed) as stub:
+        stub.add_client_error("get_object", "AccessDenied", http_status_code=403)
+        assert ArtifactStore(BUCKET, stubbed).read("k") is None
+
+
+def test_a_read_that_breaks_off_is_tried_again_later() -> None:
+    stubbed = client("s3", config=Config(retries={"total_max_attempts": 1}))
+    with Stubber(stubbed) as stub:
+        cut_short = StreamingBody(BytesIO(b"half"), content_length=8)
+        stub.add_response("get_object", {"Body": cut_short})
+        with pytest.raises(errors.StoreUnavailable):
+            ArtifactStore(BUCKET, stubbed).read("k")
 
 
 def test_a_link_reads_one_object_for_fifteen_minutes_and_is_signed_the_new_way(artifacts: ArtifactStore) -> None:

@@ -162,6 +162,7 @@ def test_every_use_of_the_store_is_one_call(counted: tuple[JobStore, CountedCall
     store.load_work(job.id)
     assert store.start_call(job, a_call(1), cost=COST)
     assert store.finish_call(store.load_work(job.id).job, a_call(1, "failed"), cost=COST)
+    store.load_source(job.id, OWNER, at_ms=AT_MS)
     assert made.names == [
         "PutItem",
         "Query",
@@ -171,4 +172,5 @@ def test_every_use_of_the_store_is_one_call(counted: tuple[JobStore, CountedCall
         "TransactWriteItems",
         "Query",
         "TransactWriteItems",
+        "Query",
     ]

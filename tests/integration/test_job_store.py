@@ -172,6 +172,7 @@ def test_every_field_of_a_call_reads_back(jobs: JobStore) -> None:
         estimated=True,
         error="ProviderTimeout",
         provider_request_id="req-1",
+        answer={"text": 'é\n"', "truncated": False, "input_tokens": 2**40, "output_tokens": 0},
     )
     assert jobs.finish_call(job, call, cost=COST)
     assert jobs.load_work(job.id).calls == (call,)

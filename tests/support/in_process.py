@@ -85,18 +85,22 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         forget_cached()
 
 
-def api_event(method: str, path: str, *, address: str, body: str | None = None) -> dict[str, Any]:
+def api_event(
+    method: str, path: str, *, address: str, body: str | None = None, query: dict[str, str] | None = None
+) -> dict[str, Any]:
     """What API Gateway sends a function for a request from this address."""
-    resource = "/v1/jobs/{job_id}" if path.startswith("/v1/jobs/") else path
+    _, under_jobs, rest = path.partition("/v1/jobs/")
+    job_id, slash, action = rest.partition("/")
+    resource = f"/v1/jobs/{{job_id}}{slash}{action}" if under_jobs else path
     return {
         "resource": resource,
         "path": path,
         "httpMethod": method,
         "headers": {"content-type": "application/json", "host": "api.example.com"},
         "multiValueHeaders": {"content-type": ["application/json"], "host": ["api.example.com"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": {"job_id": path.rpartition("/")[2]} if "{" in resource else None,
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
+        "pathParameters": {"job_id": job_id} if under_jobs else None,
         "stageVariables": None,
         "requestContext": {
             "requestId": f"req-{random_hex(8)}",

@@ -1,4 +1,4 @@
-"""Counts the AWS calls Promptmill makes in this process.
+"""Counts the AWS calls Promptmill makes in this process, and what those to DynamoDB cost.
 
 with recorded_calls() as calls:
     lambda_handler(event, context)
@@ -11,14 +11,15 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from promptmill.gateway import aws_session
+from tests.support.capacity import Cost, cost_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-EVENT = "before-call"
 RECORDER_ID = "recorded-calls"
 
 
@@ -30,6 +31,7 @@ class Calls:
     """
 
     operations: list[str] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -42,6 +44,23 @@ class Calls:
         model = event["model"]
         self.operations.append(f"{model.service_model.service_name}.{model.name}")
 
+    def ask_for_capacity(self, *, params: dict[str, Any], model: Any, context: dict[str, Any], **_event: Any) -> None:
+        if "ReturnConsumedCapacity" in model.input_shape.members:
+            params["ReturnConsumedCapacity"] = "TOTAL"
+        context[RECORDER_ID] = params
+
+    def record_cost(self, *, parsed: dict[str, Any], model: Any, context: dict[str, Any], **event: Any) -> None:
+        if event["http_response"].status_code < HTTPStatus.BAD_REQUEST:
+            self.costs.append(cost_of(model.name, context[RECORDER_ID], parsed))
+
+    def events(self) -> dict[str, Callable[..., None]]:
+        """What is listened to in botocore: https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html."""
+        return {
+            "before-call": self.record,
+            "before-parameter-build.dynamodb": self.ask_for_capacity,
+            "after-call.dynamodb": self.record_cost,
+        }
+
 
 @contextmanager
 def recorded_calls() -> Iterator[Calls]:
@@ -52,7 +71,8 @@ def recorded_calls() -> Iterator[Calls]:
     """
     forget_cached()
     calls = Calls()
-    aws_session().register(EVENT, calls.record, unique_id=RECORDER_ID)
+    for event, listener in calls.events().items():
+        aws_session().register(event, listener, unique_id=f"{RECORDER_ID} {event}")
     try:
         yield calls
     finally:

@@ -28,9 +28,9 @@ class TaskFailed(Exception):
 
 @dataclass
 class Walk:
-    """An execution: ``status`` is its own, set by whoever stops it. A crash leaves it in the state it was in.
+    """``substitutions`` fill what the template would. ``status`` is the execution's; whoever stops it sets it.
 
-    ``substitutions`` fill what the template would.
+    A crash leaves it in its state.
     """
 
     input: Mapping[str, Any]

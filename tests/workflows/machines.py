@@ -34,6 +34,7 @@ MISSING = {
     "InvokeBedrockFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:promptmill-missing",
     "InvokeFluxFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:promptmill-missing",
     "EnhanceByRulesFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:promptmill-missing",
+    "ReplayRecordedFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:promptmill-missing",
 }
 # Nothing listens on the discard port.
 NOWHERE = "http://127.0.0.1:9"

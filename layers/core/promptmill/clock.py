@@ -42,6 +42,11 @@ def new_id(prefix: str, at_ms: int) -> str:
     return f"{prefix}_{_encode((at_ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS))}"
 
 
+def first_id(prefix: str, at_ms: int) -> str:
+    """The id no other of the given millisecond sorts before; of the epoch, for what is older than it."""
+    return f"{prefix}_{_encode(max(at_ms, 0) << _RANDOM_BITS)}"
+
+
 def derived_id(prefix: str, source_id: str, label: str) -> str:
     """The id that belongs to ``source_id`` under ``label``.
 

@@ -156,7 +156,7 @@ class StoreUnavailable(TransientError):
 
 
 class WorkflowUnavailable(TransientError):
-    """The workflow could not be started."""
+    """The workflow did not answer."""
 
 
 class BusUnavailable(TransientError):

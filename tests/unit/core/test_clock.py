@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptmill.clock import derived_id, epoch_ms, is_id, monotonic_ms, new_id, now_ms, random_hex, timestamp
+from promptmill.clock import derived_id, epoch_ms, first_id, is_id, monotonic_ms, new_id, now_ms, random_hex, timestamp
 
 # From the epoch to the end of the year 9999, in whole milliseconds.
 instants = st.integers(0, 253_402_300_799_999)
@@ -57,6 +57,18 @@ def test_a_new_id_is_an_id_of_its_prefix_only(at_ms: int, prefix: str) -> None:
     assert is_id(prefix, made)
     assert not is_id("other", made)
     assert len(made) == len(prefix) + 1 + 26
+
+
+@given(at_ms=ulid_instants)
+def test_no_id_of_an_instant_sorts_before_its_first_and_every_older_one_does(at_ms: int) -> None:
+    first = first_id("job", at_ms)
+    assert is_id("job", first)
+    assert first <= new_id("job", at_ms)
+    assert at_ms == 0 or new_id("job", at_ms - 1) < first
+
+
+def test_the_first_id_of_a_time_before_the_epoch_is_the_first_of_all() -> None:
+    assert first_id("job", -1) == first_id("job", 0) == "job_" + "0" * 26
 
 
 def test_ids_of_one_instant_differ() -> None:

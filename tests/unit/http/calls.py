@@ -13,7 +13,14 @@ from promptmill.identity.caller import caller_of
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.waiting import wait_for_end
 from tests.support.builders import FakeClock, a_policy
-from tests.unit.jobs.fakes import FakeWorkflow, MemoryArtifacts, MemoryJobStore, MemoryRates, MemoryRecords
+from tests.unit.jobs.fakes import (
+    FakeWorkflow,
+    MemoryArtifacts,
+    MemoryJobListing,
+    MemoryJobStore,
+    MemoryRates,
+    MemoryRecords,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +42,7 @@ def an_event(
     headers: dict[str, str] | None = None,
     base64: bool = False,
     resource: str | None = None,
+    query: dict[str, list[str]] | None = None,
 ) -> dict[str, Any]:
     """A proxy event of a REST API: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html."""
     sent = headers or {}
@@ -44,8 +52,8 @@ def an_event(
         "httpMethod": method,
         "headers": sent,
         "multiValueHeaders": {name: [value] for name, value in sent.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} if query else None,
+        "multiValueQueryStringParameters": query,
         "pathParameters": None,
         "stageVariables": None,
         "requestContext": {
@@ -96,8 +104,10 @@ class Api:
         workflow: FakeWorkflow | None = None,
         policy: RatePolicy | None = None,
         rates: MemoryRates | None = None,
+        listing: MemoryJobListing | None = None,
     ) -> None:
         self.jobs = jobs if jobs is not None else MemoryJobStore()
+        self.listing = listing or MemoryJobListing(self.jobs)
         self.workflow = workflow or FakeWorkflow()
         self.clock = FakeClock()
         self.artifacts = MemoryArtifacts()
@@ -114,14 +124,16 @@ class Api:
         text = json.dumps(document) if body is None else body
         return self.submit(an_event("POST", path, body=text, headers=sent))
 
-    def get(self, path: str, *, headers: dict[str, str] | None = None) -> Reply:
-        return self.read(an_event("GET", path, headers=headers))
+    def get(
+        self, path: str, *, headers: dict[str, str] | None = None, query: dict[str, list[str]] | None = None
+    ) -> Reply:
+        return self.read(an_event("GET", path, headers=headers, query=query))
 
     def submit(self, event: dict[str, Any]) -> Reply:
         return reply(resolve(submit_api(self._intake, self._wait, self.artifacts), event, None))
 
     def read(self, event: dict[str, Any]) -> Reply:
-        return reply(resolve(read_api(self.jobs, self.artifacts, self._wait), event, None))
+        return reply(resolve(read_api(self.jobs, self.artifacts, self._wait, self.listing), event, None))
 
     def _wait(self, read: Callable[[], Job], budget_ms: int) -> Job | None:
         return wait_for_end(read, budget_ms, sleep=self.clock.sleep, clock=self.clock)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from promptmill.http.openapi import openapi_document
 from promptmill.http.resolver import logger
 from promptmill.settings import settings
 from tests.unit.http.calls import ORIGINS, SALT
@@ -54,6 +55,12 @@ class LogLines(logging.Handler):
     @property
     def facts(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines]
+
+
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    """The OpenAPI document, as the code makes it."""
+    return openapi_document()
 
 
 @pytest.fixture

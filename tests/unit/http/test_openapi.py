@@ -10,18 +10,12 @@ import jsonschema
 import pytest
 from aws_lambda_powertools.event_handler.openapi.models import OpenAPI
 
-from promptmill import errors
-from promptmill.http.openapi import openapi_document, openapi_text
-from promptmill.jobs.model import JobStatus
-from tests.support.builders import COST, PROMPT, TEXT_USAGE, a_job, a_job_id, an_image_entry
-from tests.unit.http.calls import OWNER, Api, an_event
-from tests.unit.http.test_generate_prompt import EndingStore
-from tests.unit.jobs.fakes import MemoryRates
+from promptmill.http.openapi import openapi_text
+from tests.unit.http.calls import Api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.unit.http.calls import Reply
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = [ROOT / "docs" / "openapi.json", ROOT / "layers" / "core" / "promptmill" / "http" / "openapi.json"]
@@ -74,11 +68,6 @@ OPERATION: dict[str, Any] = {
         },
     },
 }
-
-
-@pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    return openapi_document()
 
 
 def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -145,7 +134,11 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
     assert set(operations(document)) == {
         ("post", "/v1/jobs"),
         ("post", "/v1/jobs/{job_id}/cancel"),
+        ("get", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),
+        ("get", "/v1/jobs/{job_id}/execution"),
+        ("get", "/v1/jobs/{job_id}/diff"),
+        ("post", "/v1/jobs/{job_id}/replay"),
         ("post", "/v1/generate-prompt"),
         ("get", "/v1/health"),
         ("get", "/v1/models"),
@@ -160,89 +153,3 @@ def test_refusals_are_problems_and_a_rate_limit_has_its_headers(document: dict[s
             assert media_type == ("application/problem+json" if status >= "400" else "application/json")
             if status == "429":
                 assert set(response["headers"]) == {"Retry-After", "RateLimit", "RateLimit-Policy"}
-
-
-def holds(document: dict[str, Any], operation: tuple[str, str], answer: Reply) -> None:
-    """Holds an answer to what the document says of it: status, media type, schema and headers."""
-    described = operations(document)[operation]["responses"][str(answer.status)]
-    schema = described["content"][answer.headers["content-type"]]["schema"]
-    whole = {**schema, "components": document["components"]}
-    jsonschema.validate(answer.json, whole, jsonschema.Draft202012Validator, format_checker=jsonschema.FormatChecker())
-    assert {name.lower() for name in described.get("headers", {})} <= set(answer.headers)
-
-
-SUBMIT, READ, GENERATE = ("post", "/v1/jobs"), ("get", "/v1/jobs/{job_id}"), ("post", "/v1/generate-prompt")
-ENHANCE = {"kind": "enhance", "prompt": PROMPT, "metadata": {"order": "7"}}
-
-
-@pytest.mark.parametrize(
-    ("status", "api", "body"),
-    [
-        (202, Api(), ENHANCE),
-        (202, Api(), {"kind": "image", "prompt": "a red fox"}),
-        (400, Api(), []),
-        (413, Api(), "x" * 600_000),
-        (422, Api(), {"kind": "enhance", "colour": "red"}),
-        (429, Api(tat_ms=2**53), ENHANCE),
-        (500, Api(rates=MemoryRates(error=errors.BrokenContractError())), ENHANCE),
-        (503, Api(rates=MemoryRates(error=errors.StoreUnavailable())), ENHANCE),
-    ],
-)
-def test_what_comes_of_submitting_a_job_is_as_documented(
-    document: dict[str, Any], status: int, api: Api, body: Any
-) -> None:
-    answer = api.post("/v1/jobs", body)
-    assert answer.status == status
-    holds(document, SUBMIT, answer)
-
-
-def test_a_body_of_another_type_is_answered_as_documented(document: dict[str, Any]) -> None:
-    for operation in (SUBMIT, GENERATE):
-        holds(document, operation, Api().submit(an_event("POST", operation[1], body="{}")))
-
-
-@pytest.mark.parametrize("status", list(JobStatus))
-@pytest.mark.parametrize("kind", ["enhance", "image"])
-def test_a_job_is_read_as_documented_in_every_status(document: dict[str, Any], status: JobStatus, kind: str) -> None:
-    job = a_job(status, kind=kind, owner=OWNER, expires_at_seconds=2**33)
-    if kind == "image" and status is JobStatus.SUCCEEDED:
-        usage = {"model": "flux-schnell", "images": 1, "truncated": False, "fallback": False}
-        fields = {"result": {"images": [an_image_entry()]}, "usage": usage}
-        job = a_job(status, kind=kind, owner=OWNER, expires_at_seconds=2**33, **fields)
-    api = Api()
-    api.jobs.add(job)
-    holds(document, READ, api.get(f"/v1/jobs/{job.id}"))
-
-
-def test_a_job_nobody_has_is_answered_as_documented(document: dict[str, Any]) -> None:
-    holds(document, READ, Api().get(f"/v1/jobs/{a_job_id()}"))
-
-
-@pytest.mark.parametrize(
-    ("status", "end"),
-    [
-        (200, a_job("succeeded", usage=TEXT_USAGE, cost=COST)),
-        (202, None),
-        (422, a_job("rejected", error={"code": "content_blocked"})),
-        (429, a_job("rejected", error={"code": "rate_limited"})),
-        (502, a_job("failed")),
-    ],
-)
-def test_what_comes_of_generating_a_prompt_is_as_documented(document: dict[str, Any], status: int, end: Any) -> None:
-    answer = Api(jobs=EndingStore(end)).post("/v1/generate-prompt", {"prompt": PROMPT})
-    assert answer.status == status
-    holds(document, GENERATE, answer)
-
-
-@pytest.mark.parametrize("path", ["/v1/health", "/v1/models", "/v1/openapi.json"])
-def test_what_is_the_same_for_everybody_is_as_documented(document: dict[str, Any], path: str) -> None:
-    holds(document, ("get", path), Api().get(path))
-
-
-def test_every_legal_body_of_the_tests_is_legal_by_the_document(document: dict[str, Any]) -> None:
-    schema = operations(document)[SUBMIT]["requestBody"]["content"]["application/json"]["schema"]
-    whole = {**schema, "components": document["components"]}
-    jsonschema.validate(ENHANCE, whole, jsonschema.Draft202012Validator)
-    for illegal in ({**ENHANCE, "colour": "red"}, {"kind": "enhance"}, {"kind": "chat", "prompt": PROMPT}):
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(illegal, whole, jsonschema.Draft202012Validator)

@@ -14,6 +14,8 @@ from promptmill.idempotency.record import IdempotencyRecord
 from promptmill.idempotency.store import IdempotencyStore
 from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.ledger import Call
+from promptmill.jobs.listing.query import JobFilter
+from promptmill.jobs.listing.store import EXAMINED, JobListing, JobPage
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.records import NOTHING_PAID
 from promptmill.jobs.store import JobStore, StoredWork
@@ -62,6 +64,9 @@ class MemoryJobStore(JobStore):
         calls = tuple(call for (owner, _), call in sorted(self.calls.items()) if owner == job_id)
         return StoredWork(self.jobs[job_id], json.loads(request), models, calls)
 
+    def load_source(self, job_id: str, owner: str, *, at_ms: int | None = None) -> StoredWork:
+        return self.load_work(self.get(job_id, owner, at_ms=at_ms).id)
+
     def start_call(self, job: Job, call: Call, *, cost: dict[str, Any]) -> bool:
         stored = self.jobs[job.id]
         is_as_given = stored.status is JobStatus.RUNNING and stored.result is None and stored.cost == job.cost
@@ -104,6 +109,33 @@ class MemoryJobStore(JobStore):
         return self.jobs[job.id]
 
 
+class MemoryJobListing(JobListing):
+    """What a ``MemoryJobStore`` has, an owner at a time."""
+
+    def __init__(self, jobs: MemoryJobStore, *, examined: int = EXAMINED) -> None:
+        self._jobs = jobs
+        self._examined = examined
+
+    def page(
+        self, owner: str, job_filter: JobFilter, *, limit: int, after: str | None = None, at_ms: int | None = None
+    ) -> JobPage:
+        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
+        since = JobFilter(created_after_ms=job_filter.created_after_ms)
+        left = [
+            job
+            for _, job in sorted(self._jobs.jobs.items(), reverse=True)
+            if job.owner == owner and since.matches(job) and (after is None or job.id < after)
+        ]
+        examined = left[: limit + 1 if job_filter == since else self._examined]
+        found = [job for job in examined if job_filter.matches(job)]
+        position = None
+        if len(found) > limit:
+            position = found[limit - 1].id
+        elif len(examined) < len(left):
+            position = examined[-1].id
+        return JobPage(tuple(job for job in found[:limit] if job.expires_at_seconds >= at_seconds), position)
+
+
 class MemoryArtifacts(ArtifactStore):
     """Objects in a dictionary. ``fails_at`` counts the writes that fail, from 1."""
 
@@ -117,6 +149,10 @@ class MemoryArtifacts(ArtifactStore):
         if self.writes in self._fails_at:
             raise StoreUnavailable
         return self.objects.setdefault(key, (content, content_type)) == (content, content_type)
+
+    def read(self, key: str) -> bytes | None:
+        content, _ = self.objects.get(key, (None, ""))
+        return content
 
     def link(self, key: str) -> str:
         return f"https://artifacts.example.com/{key}?signature=secret"

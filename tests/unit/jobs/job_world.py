@@ -35,7 +35,7 @@ class Crash(BaseException):
 
 
 class Wire:
-    """Cuts the process at one of its outside calls: before it is made, or after it was answered."""
+    """Cuts the process at one of its outside calls: before it is made, or after it and before its answer is read."""
 
     def __init__(self) -> None:
         self._calls_left: int | None = None
@@ -85,7 +85,7 @@ class Executions(FakeWorkflow):
 
 
 class InOrder(MemorySettlingStore):
-    """Open jobs in the order they were made, as if all were in one shard: ids are random, and lives must repeat."""
+    """Open jobs in the order they were made, as if in one shard: ids are random, and lives must repeat."""
 
     def due(self, shard: int, at: str, *, page_size: int) -> Iterator[list[str]]:
         if shard == 0:

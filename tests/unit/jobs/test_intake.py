@@ -10,7 +10,8 @@ import pytest
 from promptmill import errors
 from promptmill.clock import epoch_ms, timestamp
 from promptmill.events.envelope import accepted_event, outcome_event_id
-from promptmill.jobs.intake import Intake, new_job, over_limit
+from promptmill.jobs.intake import Intake, Replay, new_job, over_limit
+from promptmill.jobs.model import ReplayMode
 from promptmill.limits.gcra import Standing
 from tests.support.builders import (
     AT,
@@ -191,3 +192,42 @@ def test_every_job_has_an_id_of_its_own_and_later_ones_sort_after_it() -> None:
     later = new_job(request, caller, an_origin(), at_ms=AT_MS + 1, retention_days=1)
     assert first.id != twin.id
     assert max(first.id, twin.id) < later.id
+
+
+LIVE, RECORDED = ReplayMode.LIVE, ReplayMode.RECORDED
+SOURCE, OTHER_SOURCE = "job_01KAJ2E4Q0V5RZ8T3B6N7M9XWC", "job_01KAJ2E4Q0V5RZ8T3B6N7M9XWD"
+
+
+def resubmit(first: Replay | None, second: Replay | None) -> bool:
+    """Whether the second request under the key of the first is the same one."""
+    intake = an_intake()
+    origin = an_origin(idempotency_key="key-1")
+    intake.submit(an_enhance_request(), a_caller(), origin, at_ms=AT_MS, replay=first)
+    return intake.submit(an_enhance_request(), a_caller(), origin, at_ms=AT_MS, replay=second).replayed
+
+
+@pytest.mark.parametrize("replay", [None, Replay(SOURCE, LIVE), Replay(SOURCE, RECORDED)])
+def test_the_same_replay_under_the_same_key_is_the_same_job(replay: Replay | None) -> None:
+    assert resubmit(replay, replay)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (None, Replay(SOURCE, LIVE)),
+        (Replay(SOURCE, LIVE), None),
+        (Replay(SOURCE, LIVE), Replay(SOURCE, RECORDED)),
+        (Replay(SOURCE, LIVE), Replay(OTHER_SOURCE, LIVE)),
+    ],
+)
+def test_another_source_or_mode_under_the_same_key_is_another_request(
+    first: Replay | None, second: Replay | None
+) -> None:
+    with pytest.raises(errors.IdempotencyMismatch):
+        resubmit(first, second)
+
+
+def test_a_replay_names_its_source_and_its_mode() -> None:
+    replay = Replay(SOURCE, RECORDED)
+    job = new_job(an_enhance_request(), a_caller(), an_origin(), at_ms=AT_MS, retention_days=1, replay=replay)
+    assert (job.replay_of, job.replay_mode) == (SOURCE, RECORDED)

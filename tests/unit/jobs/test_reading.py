@@ -94,6 +94,7 @@ def test_what_was_paid_is_shown_whatever_became_of_the_job(status: JobStatus) ->
         ("running", "InvokeBedrock", 2),
         ("running", "InvokeFlux", 2),
         ("running", "EnhanceByRules", 2),
+        ("running", "ReplayRecorded", 2),
         ("failed", "InvokeBedrock", 2),
         ("rejected", None, 0),
         ("canceled", "AssemblePrompt", 1),

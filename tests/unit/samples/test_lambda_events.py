@@ -19,7 +19,7 @@ from promptmill.http.submit_routes import submit_api
 from promptmill.identity.caller import caller_of
 from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.intake import Intake
-from promptmill.jobs.model import JobStatus
+from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.settings import settings
 from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, a_job, a_policy
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
@@ -27,6 +27,7 @@ from tests.unit.jobs.fakes import (
     FakeProvider,
     FakeWorkflow,
     MemoryArtifacts,
+    MemoryJobListing,
     MemoryJobStore,
     MemoryRates,
     MemoryRecords,
@@ -95,6 +96,18 @@ def test_the_event_of_generate_prompt_is_a_body_that_route_takes() -> None:
     assert answer["statusCode"] == 429
 
 
+def test_submit_job_replays_the_job_of_its_event() -> None:
+    event, jobs, workflow = sample("submit_job-replay"), MemoryJobStore(), FakeWorkflow()
+    owner = caller_of(event, salt=SALT).owner
+    source_id = event["pathParameters"]["job_id"]
+    jobs.add(a_job("failed", id=source_id, owner=owner, expires_at_seconds=4_000_000_000))
+    intake = Intake(jobs, MemoryRates(), workflow, MemoryRecords(jobs), a_policy(), 90)
+    answer = resolve(submit_api(intake), event, None)
+    assert answer["statusCode"] == 202
+    replayed = json.loads(answer["body"])
+    assert (replayed["replay_of"], replayed["input"]["model"]) == (source_id, "nova-pro")
+
+
 def test_read_jobs_finds_the_job_of_its_event() -> None:
     event, jobs = sample("read_jobs"), MemoryJobStore()
     job_id = event["pathParameters"]["job_id"]
@@ -103,6 +116,28 @@ def test_read_jobs_finds_the_job_of_its_event() -> None:
     answer = resolve(read_api(jobs, MemoryArtifacts()), event, None)
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["id"] == job_id
+
+
+def test_read_jobs_lists_the_jobs_of_its_event() -> None:
+    event, jobs = sample("read_jobs-list"), MemoryJobStore()
+    owner = caller_of(event, salt=SALT).owner
+    for status in ("queued", "succeeded"):
+        jobs.add(a_job(status, owner=owner, expires_at_seconds=4_000_000_000))
+    answer = resolve(read_api(jobs, MemoryArtifacts(), listing=MemoryJobListing(jobs)), event, None)
+    assert answer["statusCode"] == 200
+    assert [job["status"] for job in json.loads(answer["body"])["data"]] == ["succeeded"]
+
+
+def test_read_jobs_compares_the_jobs_of_its_event() -> None:
+    event, jobs = sample("read_jobs-diff"), MemoryJobStore()
+    owner = caller_of(event, salt=SALT).owner
+    ids = [event["pathParameters"]["job_id"], *event["multiValueQueryStringParameters"]["with"]]
+    for job_id in ids:
+        jobs.add(a_job("succeeded", id=job_id, owner=owner, expires_at_seconds=4_000_000_000))
+    answer = resolve(read_api(jobs, MemoryArtifacts()), event, None)
+    assert answer["statusCode"] == 200
+    document = json.loads(answer["body"])
+    assert [document["from"]["id"], document["to"]["id"]] == ids
 
 
 @pytest.mark.parametrize("name", ["read_jobs-health", "read_jobs-models"])
@@ -182,3 +217,20 @@ def test_enhance_by_rules_does_the_work_of_its_event() -> None:
     assert answer["usage"]["model"] == event["model"]
     job = jobs.jobs[event["job_id"]]
     assert replace(job, status=JobStatus.SUCCEEDED).result
+
+
+def test_replay_recorded_gives_the_answer_of_the_job_its_events_job_replays() -> None:
+    event = sample("replay_recorded")
+    source_id = sample("assemble_prompt")["job_id"]
+    jobs = MemoryJobStore()
+    jobs.add(a_job(id=source_id, expires_at_seconds=2**33))
+    jobs.add(a_job(id=event["job_id"], replay_of=source_id, replay_mode=ReplayMode.RECORDED, expires_at_seconds=2**33))
+    assemble_prompt(source_id, jobs=jobs, configured=MODELS)
+    handler("invoke_bedrock")(
+        sample("invoke_bedrock"), None, jobs=jobs, provider=FakeProvider(a_text_answer("Write a letter."))
+    )
+    (candidate,) = assemble_prompt(event["job_id"], jobs=jobs, configured=MODELS)["candidates"]
+    assert candidate["model"] == event["model"]
+    answer = handler("replay_recorded")(event, None, jobs=jobs, artifacts=MemoryArtifacts())
+    assert answer["cost"] == {"model_usd": "0", "estimated": False}
+    assert jobs.jobs[event["job_id"]].result == jobs.jobs[source_id].result

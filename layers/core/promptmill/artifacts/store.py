@@ -43,6 +43,21 @@ class ArtifactStore:
                 return True
         raise StoreUnavailable("another write of the same object was under way at every attempt")
 
+    def read(self, key: str) -> bytes | None:
+        """The object's content; None when there is none. Raises ``StoreUnavailable`` as ``put_once`` does."""
+        from botocore.exceptions import ClientError
+
+        with store_errors():
+            try:
+                content: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                # To a role that may not list the bucket, S3 says of a missing key that access is denied:
+                # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+                if error_code(error) in {"NoSuchKey", "AccessDenied"}:
+                    return None
+                raise
+        return content
+
     def link(self, key: str) -> str:
         """A link that reads the object for ``LINK_SECONDS``, and nothing else. No call is made."""
         url: str = self._client.generate_presigned_url(

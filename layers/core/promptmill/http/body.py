@@ -29,8 +29,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def reads_body(app: APIGatewayRestResolver, model: Any) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """Gives a route handler its validated ``body``.
+def reads_body(
+    app: APIGatewayRestResolver, model: Any, *, may_be_absent: bool = False
+) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Gives a route handler its validated ``body``; one that may be absent counts as ``{}`` then, of whatever type.
 
     The handler's signature is kept, which is where the OpenAPI document learns of the body; Powertools' own validation
     stays off, since it runs before size and media type could be checked.
@@ -40,7 +42,10 @@ def reads_body(app: APIGatewayRestResolver, model: Any) -> Callable[[Callable[..
         @functools.wraps(handler)
         def call(**route_arguments: Any) -> R:
             event = app.current_event
-            return handler(body=read_body(event.headers, _content(event.raw_event), model), **route_arguments)
+            content = _content(event.raw_event)
+            is_absent = may_be_absent and not content
+            body = validated({}, model) if is_absent else read_body(event.headers, content, model)
+            return handler(body=body, **route_arguments)
 
         # Resolved here: Powertools would look the names up in this module.
         call.__signature__ = inspect.signature(handler, eval_str=True)  # type: ignore[attr-defined]
@@ -52,8 +57,7 @@ def reads_body(app: APIGatewayRestResolver, model: Any) -> Callable[[Callable[..
 def read_body(headers: Mapping[str, str], content: str | bytes, model: Any) -> Any:
     """The body as ``model``.
 
-    Raises ``BodyTooLarge``, ``UnsupportedMediaType``, ``MalformedBody`` (not a JSON object), or ``InvalidInput`` with a
-    JSON pointer to each finding, the first ``MAX_FINDINGS`` of them; never with the value, which is the caller's text.
+    Raises ``BodyTooLarge``, ``UnsupportedMediaType``, ``MalformedBody`` (not a JSON object), or as ``validated``.
     """
     raw = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     if len(raw) > MAX_BODY_BYTES:
@@ -67,6 +71,15 @@ def read_body(headers: Mapping[str, str], content: str | bytes, model: Any) -> A
         raise MalformedBody from None
     if not isinstance(document, dict):
         raise MalformedBody
+    return validated(document, model)
+
+
+def validated(document: dict[str, Any], model: Any) -> Any:
+    """The document as ``model``.
+
+    Raises ``InvalidInput`` with a JSON pointer to each finding, the first ``MAX_FINDINGS`` of them; never with the
+    value, which is the caller's text.
+    """
     adapter = _adapter(model)
     try:
         return adapter.validate_python(document)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MODELS = {
     "job": ("Job", "The job."),
+    "execution": ("Execution", "The execution."),
+    "jobs": ("JobList", "A page of the caller's jobs."),
     "generated": ("GeneratedPrompt", "The enhanced prompt."),
     "health": ("Health", "The API is up."),
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
+    "job_diff": ("JobDiff", "What differs."),
 }
 _PROBLEMS = {
-    400: "A header breaks a rule, or the body is not a JSON object.",
+    400: "A header or a query parameter breaks a rule, or the body is not a JSON object.",
     404: "There is no such job, or it is another owner's.",
     409: "The same request, under the same Idempotency-Key, is being accepted right now (then with `Retry-After`), or "
     "the job's state does not allow it.",
@@ -60,26 +66,43 @@ _IDEMPOTENCY_KEY = {
     "the first one made, and `Idempotency-Replayed: true`.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
 }
+_WITH = {
+    "in": "query",
+    "name": "with",
+    "required": True,
+    "description": "The id of the other job.",
+    "schema": {"type": "string"},
+}
+QUERY_PARAMETERS = {"diffJobs": [_WITH]}
+"""The query parameters of each operation, read one by one so that a refusal says what is wrong."""
+OPTIONAL_BODIES = {"replayJob"}
+"""The operations whose body may be absent."""
 HEADER_PARAMETERS = {
     "submitJob": [_IDEMPOTENCY_KEY, _PREFER],
+    "replayJob": [_IDEMPOTENCY_KEY, _PREFER],
     "generatePrompt": [_IDEMPOTENCY_KEY],
     "readJob": [_PREFER, _IF_NONE_MATCH],
 }
 """The request headers of each operation, which no handler's signature names."""
 
 
-def responses(model: str, *statuses: int) -> dict[int, Any]:
-    """The responses of a route: 2xx carry ``model`` (202 always a job), the others a problem. 500 is added to all."""
-    return {
-        int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status)) for status in statuses
-    } | {500: _problem("A fault of ours.", 500)}
+def responses(model: str, *statuses: int, problems: Mapping[int, str] | None = None) -> dict[int, Any]:
+    """The responses of a route: 2xx carry ``model`` (202 always a job), the others a problem. 500 is added to all.
+
+    ``problems`` says what a status means here, where it is not what it means elsewhere; its headers are then its own.
+    """
+    return (
+        {int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status)) for status in statuses}
+        | {status: _problem(description) for status, description in (problems or {}).items()}
+        | {500: _problem("A fault of ours.")}
+    )
 
 
 def _response(model: str, status: int) -> dict[str, Any]:
     if status == HTTPStatus.NOT_MODIFIED:
         return {"description": "The caller has this answer.", "headers": _TAG}
     if status >= HTTPStatus.BAD_REQUEST:
-        return _problem(_PROBLEMS[status], status)
+        return _problem(_PROBLEMS[status]) | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
     schema, description = _MODELS[model]
     content = {"schema": {"$ref": f"#/components/schemas/{schema}"} if schema else {"type": "object"}}
     return {
@@ -89,9 +112,8 @@ def _response(model: str, status: int) -> dict[str, Any]:
     }
 
 
-def _problem(description: str, status: int) -> dict[str, Any]:
+def _problem(description: str) -> dict[str, Any]:
     return {
         "description": description,
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
     }

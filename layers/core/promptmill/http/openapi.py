@@ -15,7 +15,8 @@ def openapi_document() -> dict[str, Any]:
     from pydantic.json_schema import models_json_schema
 
     from promptmill.http.cancel_routes import cancel_api
-    from promptmill.http.documents import HEADER_PARAMETERS
+    from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS
+    from promptmill.http.list_parameters import list_parameters
     from promptmill.http.read_routes import read_api
     from promptmill.http.schemas import ANSWERS
     from promptmill.http.submit_routes import submit_api
@@ -37,14 +38,19 @@ def openapi_document() -> dict[str, Any]:
         if not document:
             document = part
             continue
-        document["paths"] |= part["paths"]
+        for path, operations in part["paths"].items():
+            document["paths"].setdefault(path, {}).update(operations)
         document["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
+    queries = {**QUERY_PARAMETERS, "listJobs": list_parameters()}
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)
-            headers = HEADER_PARAMETERS.get(operation["operationId"], [])
-            if headers:
-                operation["parameters"] = [*operation.get("parameters", []), *headers]
+            name = operation["operationId"]
+            more = [*queries.get(name, []), *HEADER_PARAMETERS.get(name, [])]
+            if name in OPTIONAL_BODIES:
+                operation["requestBody"]["required"] = False
+            if more:
+                operation["parameters"] = [*operation.get("parameters", []), *more]
     schemas = document["components"]["schemas"] | definitions["$defs"]
     generated = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
     document["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas.keys() - generated)}

@@ -1,4 +1,7 @@
-"""GET /v1/jobs/{job_id}, /v1/health, /v1/models and /v1/openapi.json. Imports neither pydantic nor the workflow."""
+"""GET /v1/jobs/{job_id}, /v1/health, /v1/models, /v1/openapi.json, and the reading routes with a module of their own.
+
+Imports neither pydantic nor the workflow.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from promptmill.clock import is_id
 from promptmill.errors import JobNotFound
 from promptmill.http.artifact_links import stored_artifacts
+from promptmill.http.diff_routes import add_diff_route
 from promptmill.http.documents import responses
+from promptmill.http.execution_routes import add_execution_route
 from promptmill.http.job_answer import job_answer, job_later
+from promptmill.http.list_routes import add_list_routes
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
 from promptmill.jobs.waiting import wait_for_end
@@ -23,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.execution.reading import ExecutionReader
+    from promptmill.jobs.listing.store import JobListing
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
 
@@ -32,9 +40,13 @@ def read_api(
     jobs: JobStore | None = None,
     artifacts: ArtifactStore | None = None,
     wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
+    listing: JobListing | None = None,
+    executions: ExecutionReader | None = None,
 ) -> APIGatewayRestResolver:
     """The resolver of the reading routes; None is this process's own store."""
     app = make_resolver()
+    add_list_routes(app, listing=listing, artifacts=artifacts)
+    add_execution_route(app, lambda: jobs or _default_jobs(), executions)
 
     @app.get(
         "/v1/jobs/<job_id>",
@@ -93,6 +105,7 @@ def read_api(
         text = Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
         return Response(HTTPStatus.OK.value, "application/json", text, {"Cache-Control": "public, max-age=300"})
 
+    add_diff_route(app, lambda: jobs or _default_jobs())
     return app
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptmill.jobs.execution.history import ExecutionStatus
 from promptmill.jobs.model import JobStatus, ReplayMode
 
 Usd = Field(description="US dollars as a decimal string.", pattern=r"^\d+(\.\d+)?$")
@@ -124,6 +125,47 @@ class Job(_Answer):
     links: JobLinks
 
 
+class ExecutionAttempt(_Answer):
+    started_at: str = Timestamp
+    finished_at: str | None = Timestamp
+    duration_ms: int | None
+    error: str | None = Field(description="The name of the error it ended with.")
+
+
+class ExecutionStep(_Answer):
+    name: str
+    started_at: str = Timestamp
+    finished_at: str | None = Timestamp
+    duration_ms: int | None
+    waited_ms: int = Field(description="The time between its attempts, part of `duration_ms`.")
+    error: str | None = Field(description="The name of the error its latest attempt ended with.")
+    attempts: list[ExecutionAttempt] = Field(description="None for a step that calls nothing.")
+    cost_usd: str | None = Field(
+        description="What its model calls cost, in US dollars; null without a call.", pattern=r"^\d+(\.\d+)?$"
+    )
+    estimated: bool = Field(description="Whether part of the cost is an upper bound, the provider not having said.")
+
+
+class Execution(_Answer):
+    object: Literal["execution"]
+    job_id: str
+    name: str
+    status: ExecutionStatus | None
+    started_at: str | None = Timestamp
+    finished_at: str | None = Timestamp
+    duration_ms: int | None
+    console_url: str | None = Field(description="The execution in the AWS console, for who may sign in there.")
+    steps: list[ExecutionStep]
+    cost: Cost | None
+
+
+class JobList(_Answer):
+    object: Literal["list"]
+    data: list[Job] = Field(description="Newest first.")
+    has_more: bool = Field(description="Whether there may be more behind this page.")
+    next_cursor: str | None
+
+
 class GeneratedTokens(_Answer):
     input: int
     output: int
@@ -163,4 +205,50 @@ class ModelList(_Answer):
     data: list[ModelEntry]
 
 
-ANSWERS: tuple[type[BaseModel], ...] = (Job, Problem, GeneratedPrompt, Health, ModelList)
+class ComparedJob(_Answer):
+    id: str
+    status: JobStatus
+    kind: Literal["enhance", "image"]
+    created_at: str = Timestamp
+
+
+class Difference(_Answer):
+    """One field that differs; null where a job lacks it."""
+
+    from_: Any = Field(alias="from")
+    to: Any
+
+
+class TextDifference(_Answer):
+    same: bool
+    unified: str = Field(description="A unified diff by lines, empty when the texts are the same.")
+
+
+class ImageDifference(_Answer):
+    """The SHA-256 of each image, in order."""
+
+    same: bool
+    from_: list[str] = Field(alias="from")
+    to: list[str]
+
+
+class CostDifference(_Answer):
+    from_: str = Field(alias="from", description="US dollars as a decimal string.", pattern=r"^\d+(\.\d+)?$")
+    to: str = Usd
+    difference_usd: str = Field(description="What `to` cost more, or with a minus less.", pattern=r"^-?\d+(\.\d+)?$")
+
+
+class JobDiff(_Answer):
+    """`text` and `images` are null unless both jobs succeeded with one."""
+
+    object: Literal["job_diff"]
+    from_: ComparedJob = Field(alias="from")
+    to: ComparedJob
+    input: dict[str, Difference] = Field(description="The fields of the input that differ.")
+    text: TextDifference | None
+    images: ImageDifference | None
+    usage: dict[str, Difference] = Field(description="The fields of the usage that differ.")
+    cost: CostDifference
+
+
+ANSWERS: tuple[type[BaseModel], ...] = (Job, JobList, JobDiff, Execution, Problem, GeneratedPrompt, Health, ModelList)

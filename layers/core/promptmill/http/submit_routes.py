@@ -1,4 +1,4 @@
-"""POST /v1/jobs and POST /v1/generate-prompt."""
+"""POST /v1/jobs, POST /v1/generate-prompt and, in its own module, POST /v1/jobs/{job_id}/replay."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from promptmill.http.idempotency_key import idempotency_key
 from promptmill.http.job_answer import accepted_headers, job_answer, job_later
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.rate_headers import rate_headers
+from promptmill.http.replay_routes import add_replay_route
 from promptmill.http.resolver import base_url, caller, json_response, make_resolver, note_in_log, request_id
 from promptmill.http.trace import trace_of
 from promptmill.jobs.intake import Intake, Origin
-from promptmill.jobs.model import JobStatus
+from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.jobs.requests import EnhanceJob, GeneratePrompt, ImageJob, JobRequest
 from promptmill.jobs.waiting import wait_for_end
 from promptmill.limits.gcra import RatePolicy, Standing
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.intake import Replay
     from promptmill.jobs.model import Job
 
 GENERATE_WAIT_MS = 25_000
@@ -60,7 +62,7 @@ def submit_api(
     wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
     artifacts: ArtifactStore | None = None,
 ) -> APIGatewayRestResolver:
-    """The resolver of both routes; None is this process's own part."""
+    """The resolver of the routes that make jobs; None is this process's own part."""
     app = make_resolver()
 
     def links() -> ArtifactStore:
@@ -68,6 +70,17 @@ def submit_api(
 
     def later(job: Job, parts: Intake, budget_ms: int) -> Job:
         return job_later(app, job, lambda: parts.jobs.get(job.id, job.owner), wait, budget_ms)
+
+    def accept(request: EnhanceJob | ImageJob, replay: Replay | None = None) -> Response[Any]:
+        seconds = wait_seconds(app.current_event.headers)
+        parts = intake or default_intake()
+        job, headers = _submit(app, parts, request, replay)
+        headers |= accepted_headers(app, job)
+        if seconds:
+            headers["Preference-Applied"] = f"wait={seconds}"
+            job = later(job, parts, seconds * 1000)
+        status = HTTPStatus.OK if job.status.is_terminal else HTTPStatus.ACCEPTED
+        return job_answer(app, job, status, artifacts=links, headers=headers)
 
     @app.post(
         "/v1/jobs",
@@ -80,15 +93,7 @@ def submit_api(
     )
     @reads_body(app, JobRequest)
     def submit_job(body: Annotated[JobRequest, Body()]) -> Response[Any]:
-        seconds = wait_seconds(app.current_event.headers)
-        parts = intake or default_intake()
-        job, headers = _submit(app, parts, body)
-        headers |= accepted_headers(app, job)
-        if seconds:
-            headers["Preference-Applied"] = f"wait={seconds}"
-            job = later(job, parts, seconds * 1000)
-        status = HTTPStatus.OK if job.status.is_terminal else HTTPStatus.ACCEPTED
-        return job_answer(app, job, status, artifacts=links, headers=headers)
+        return accept(body)
 
     @app.post(
         "/v1/generate-prompt",
@@ -110,6 +115,7 @@ def submit_api(
             return _failed(app, job, parts.policy, headers)
         return json_response(HTTPStatus.OK, generated_prompt(job), headers)
 
+    add_replay_route(app, lambda: (intake or default_intake()).jobs, accept)
     return app
 
 
@@ -130,7 +136,9 @@ def generated_prompt(job: Job) -> dict[str, Any]:
     }
 
 
-def _submit(app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | ImageJob) -> tuple[Job, dict[str, str]]:
+def _submit(
+    app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | ImageJob, replay: Replay | None = None
+) -> tuple[Job, dict[str, str]]:
     """The accepted job, with the headers that say so and those of the rate; a 429 has the latter too."""
     event = app.current_event.raw_event
     origin = Origin(
@@ -138,9 +146,10 @@ def _submit(app: APIGatewayRestResolver, intake: Intake, request: EnhanceJob | I
         trace=trace_of(app.current_event.headers, request_id(event)),
         idempotency_key=idempotency_key(event.get("multiValueHeaders") or {}),
     )
-    check_model(request)
+    if replay is None or replay.mode is ReplayMode.LIVE:
+        check_model(request)
     try:
-        submission = intake.submit(request, caller(app), origin, at_ms=now_ms())
+        submission = intake.submit(request, caller(app), origin, at_ms=now_ms(), replay=replay)
     except RateLimited as error:
         spent = _spent(intake.policy, error.retry_after_seconds)
         app.append_context(rate_headers=spent)  # type: ignore[no-untyped-call]

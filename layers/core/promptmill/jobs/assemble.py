@@ -6,12 +6,14 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import now_ms, timestamp
+from promptmill.jobs.model import ReplayMode
 from promptmill.prompting.assemble import assemble_request, request_to_state
 from promptmill.providers.catalog import candidates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
 
 
@@ -20,10 +22,22 @@ def assemble_prompt(
 ) -> dict[str, Any]:
     """Returns ``{"candidates": [{"provider", "model"}, …]}``, best first. ``configured`` has the aliases by kind.
 
-    Raises ``JobSettled`` when the job is over, ``InvalidInput`` when its model cannot be used any more.
+    Raises ``JobSettled`` when the job is over, ``InvalidInput`` when its model cannot be used any more, and
+    ``JobStateBroken`` when the recorded answer it is to give is gone.
     """
     at = timestamp(now_ms() if at_ms is None else at_ms)
     job = jobs.begin(job_id, at=at, step="AssemblePrompt")
+    if job.replay_mode is ReplayMode.RECORDED:
+        return _take_over(job, jobs)
     models = candidates(job.kind, job.input.get("model"), configured[job.kind], date.fromisoformat(at[:10]))
     jobs.put_request(job, request_to_state(assemble_request(job)), models=[model.alias for model in models])
     return {"candidates": [{"provider": model.provider, "model": model.alias} for model in models]}
+
+
+def _take_over(job: Job, jobs: JobStore) -> dict[str, Any]:
+    """Gives a recorded job the request of its source as it is; the one candidate is the model that answered."""
+    from promptmill.jobs.replay.recorded import recording_for
+
+    recording = recording_for(job, jobs=jobs)
+    jobs.put_request(job, recording.request, models=recording.models)
+    return {"candidates": [{"provider": "recorded", "model": recording.model}]}

@@ -16,13 +16,14 @@ from promptmill.artifacts.store import artifact_key
 from promptmill.clock import derived_id, epoch_ms, now_ms, timestamp
 from promptmill.errors import DeadlinePassed, JobSettled, PromptmillError, ProviderAnswerBroken, StoreUnavailable
 from promptmill.jobs.ledger import Call, CallStatus, next_number, total_cost
-from promptmill.jobs.model import JobStatus
+from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.jobs.waiting import rest
 from promptmill.prompting.assemble import request_from_state
 from promptmill.prompting.model import TextRequest
 from promptmill.providers.catalog import find_model
 from promptmill.providers.cost import cost_usd, format_usd, upper_bound_usd
 from promptmill.providers.failures import billed_usage, retry_after_seconds
+from promptmill.providers.recorded import free_model, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,8 +63,8 @@ def run_attempt(
         return done
     if clock() >= epoch_ms(work.job.deadline_at):
         raise DeadlinePassed
-    model = find_model(alias)
     request = request_from_state(work.request)
+    model = free_model(alias, request) if work.job.replay_mode is ReplayMode.RECORDED else find_model(alias)
     call = Call(
         number=next_number(work.calls),
         step=step,
@@ -99,7 +100,8 @@ def run_attempt(
         _settle(jobs, job, work.calls, replace(paid, status=CallStatus.FAILED, error=type(error).__name__))
         raise
     usage = _usage(alias, request, answer, fallback=alias != work.models[0])
-    job = _settle(jobs, job, work.calls, paid, result=result, usage=usage)
+    recorded = replace(paid, answer=record(answer, result))
+    job = _settle(jobs, job, work.calls, recorded, result=result, usage=usage)
     return _done(job) or {"usage": usage, "cost": job.cost}
 
 
@@ -131,6 +133,8 @@ def _settle(
         job, others = work.job, [other for other in work.calls if other.number != call.number]
         if job.status is not JobStatus.RUNNING or job.result is not None:
             result = usage = None
+        if job.result is not None:
+            call = replace(call, answer=None)
     raise StoreUnavailable("the job changed at every attempt to settle its ledger")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,8 @@ class Call:
     """One paid call, or one that may have been paid. ``number`` counts from 1 within the job.
 
     ``upper_bound_usd`` is what the call can cost at most, known before it; ``cost_usd`` what it did cost, known after.
-    A row that stayed ``started`` is a call whose end nobody saw.
+    A row that stayed ``started`` is a call whose end nobody saw. ``answer`` is what the provider said, kept to be
+    replayed (``providers.recorded``); of several calls that succeeded, the one the job has its result from keeps it.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Call:
     finished_at: str | None = None
     error: str | None = None
     provider_request_id: str | None = None
+    answer: dict[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,8 @@ def total_cost(calls: Sequence[Call]) -> Cost:
 def next_number(calls: Sequence[Call]) -> int:
     """The number of the call after these."""
     return max((call.number for call in calls), default=0) + 1
+
+
+def recorded_call(calls: Sequence[Call]) -> Call | None:
+    """The call whose answer a job keeps."""
+    return next((call for call in calls if call.answer is not None), None)

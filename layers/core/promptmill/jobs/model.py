@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+KINDS = ("enhance", "image")
+
 
 class JobStatus(StrEnum):
     """``sequence`` orders a job's events; a status never goes to one with a lower or equal sequence."""

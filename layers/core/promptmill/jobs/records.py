@@ -43,6 +43,11 @@ def open_pk(shard: int) -> str:
     return f"OPEN#{shard}"
 
 
+def owner_pk(owner: str) -> str:
+    """The partition of the index that has an owner's jobs and no other's."""
+    return f"OWNER#{owner}"
+
+
 def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -52,7 +57,7 @@ def job_item(job: Job) -> Item:
         **key(job.id, "JOB"),
         "job_id": {"S": job.id},
         "expires_at": {"N": str(job.expires_at_seconds)},
-        "gsi1pk": {"S": f"OWNER#{job.owner}"},
+        "gsi1pk": {"S": owner_pk(job.owner)},
         "gsi1sk": {"S": pk(job.id)},
     }
     if job.due_at is not None:
@@ -87,6 +92,8 @@ def call_item(job: Job, call: Call) -> Item:
     }
     if call.cost_usd is not None:
         item["cost_usd"] = {"S": f"{call.cost_usd:f}"}
+    if call.answer is not None:
+        item["answer"] = {"S": to_json(call.answer)}
     for name in _CALL_TEXT_FIELDS:
         if (text := getattr(call, name)) is not None:
             item[name] = {"S": str(text)}
@@ -101,5 +108,6 @@ def call_of(item: Item) -> Call:
         upper_bound_usd=Decimal(item["upper_bound_usd"]["S"]),
         cost_usd=Decimal(item["cost_usd"]["S"]) if "cost_usd" in item else None,
         estimated=item["estimated"]["S"] == "true",
+        answer=json.loads(item["answer"]["S"]) if "answer" in item else None,
         **fields,
     )

@@ -1,11 +1,13 @@
-"""The bodies of POST /v1/jobs and POST /v1/generate-prompt: what is accepted, and the limits of every field."""
+"""The bodies that make jobs: what is accepted, and the limits of every field."""
 
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+
+from promptmill.jobs.model import ReplayMode
 
 DEFAULT_DEADLINE_SECONDS = 300
 
@@ -36,18 +38,19 @@ Pixels = Annotated[StrictInt, Field(ge=256, le=1440, multiple_of=32)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_readable)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512), AfterValidator(_readable)]
 
+Metadata = Annotated[
+    dict[MetadataKey, MetadataValue], Field(max_length=16, description="Echoed in the job and its events.")
+]
+DeadlineSeconds = Annotated[StrictInt, Field(ge=30, le=900, description="The job expires when it is not done by then.")]
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
 
 
 class _JobBody(_Body):
-    metadata: Annotated[
-        dict[MetadataKey, MetadataValue], Field(max_length=16, description="Echoed in the job and its events.")
-    ] = Field(default_factory=dict)
-    deadline_seconds: Annotated[
-        StrictInt, Field(ge=30, le=900, description="The job expires when it is not done by then.")
-    ] = DEFAULT_DEADLINE_SECONDS
+    metadata: Metadata = Field(default_factory=dict)
+    deadline_seconds: DeadlineSeconds = DEFAULT_DEADLINE_SECONDS
 
 
 class EnhanceJob(_JobBody):
@@ -99,3 +102,22 @@ class GeneratePrompt(_Body):
 
     def as_job(self) -> EnhanceJob:
         return EnhanceJob(kind="enhance", **self.model_dump(exclude_none=True))
+
+
+class ReplayJob(_Body):
+    """What a replay changes. What is left out, or null, is as the job that is replayed has it."""
+
+    mode: Annotated[
+        ReplayMode,
+        Field(description="live asks the model again; recorded gives what was answered then, at no model cost."),
+    ] = ReplayMode.LIVE
+    model: Annotated[Alias | None, Field(description="A catalog alias; see GET /v1/models. Not in mode recorded.")] = (
+        None
+    )
+    prompt: Annotated[str | None, Field(description="Within the limits of the job's kind. Not in mode recorded.")] = (
+        None
+    )
+    parameters: Annotated[dict[str, Any] | None, Field(description="Of template jobs only.")] = None
+    label: Annotated[str | None, Field(description="Of template jobs only.")] = None
+    metadata: Metadata | None = None
+    deadline_seconds: DeadlineSeconds | None = None

@@ -138,16 +138,32 @@ class JobStore:
                 ExpressionAttributeValues={":pk": {"S": pk(job_id)}},
                 ConsistentRead=True,
             )["Items"]
-        by_key = {item["sk"]["S"]: item for item in items}
-        if "JOB" not in by_key:
+        work = _work_of(items)
+        if work is None:
             raise JobStateBroken
-        request = by_key.get("REQUEST")
-        return StoredWork(
-            job=job_of(by_key["JOB"]),
-            request=json.loads(request["request"]["S"]) if request else None,
-            models=tuple(json.loads(request["models"]["S"])) if request else (),
-            calls=tuple(call_of(item) for sort_key, item in sorted(by_key.items()) if sort_key.startswith("CALL#")),
-        )
+        return work
+
+    def load_source(self, job_id: str, owner: str, *, at_ms: int | None = None) -> StoredWork:
+        """The owner's job that is to be replayed, as ``load_work`` has it; raises ``JobNotFound`` as ``get`` does."""
+        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
+        with store_errors():
+            items = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                # Only the job says whose it is, and without it the rest is not used.
+                FilterExpression="expires_at >= :at AND (attribute_not_exists(#owner) OR #owner = :owner)",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={
+                    ":pk": {"S": pk(job_id)},
+                    ":owner": {"S": owner},
+                    ":at": {"N": str(at_seconds)},
+                },
+                ConsistentRead=True,
+            )["Items"]
+        work = _work_of(items)
+        if work is None:
+            raise JobNotFound
+        return work
 
     def start_call(self, job: Job, call: Call, *, cost: dict[str, Any]) -> bool:
         """Writes the ledger row, and step and cost on the job, in one transaction, before anything is paid.
@@ -251,6 +267,20 @@ def job_store(*, attempts: int = 1) -> JobStore:
     """This process's store; ``attempts`` of each call, the first one too."""
     (table,) = settings().require("jobs_table")
     return JobStore(table, aws_client("dynamodb", attempts=attempts))
+
+
+def _work_of(items: Sequence[Item]) -> StoredWork | None:
+    """What the items of one job say; None when the job itself is not among them."""
+    by_key = {item["sk"]["S"]: item for item in items}
+    if "JOB" not in by_key:
+        return None
+    request = by_key.get("REQUEST")
+    return StoredWork(
+        job=job_of(by_key["JOB"]),
+        request=json.loads(request["request"]["S"]) if request else None,
+        models=tuple(json.loads(request["models"]["S"])) if request else (),
+        calls=tuple(call_of(item) for sort_key, item in sorted(by_key.items()) if sort_key.startswith("CALL#")),
+    )
 
 
 def _same_cost(job: Job) -> str:

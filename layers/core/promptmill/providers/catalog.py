@@ -21,7 +21,7 @@ from promptmill.errors import BrokenContractError, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-ProviderName = Literal["bedrock", "flux", "rules"]
+ProviderName = Literal["bedrock", "flux", "rules", "recorded"]
 
 DEFAULT_TEXT_MODELS = ("claude-haiku-4.5", "nova-2-lite")
 DEFAULT_IMAGE_MODELS = ("flux-schnell",)

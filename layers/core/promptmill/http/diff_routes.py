@@ -1,0 +1,54 @@
+"""GET /v1/jobs/{job_id}/diff: what differs between two of one's own jobs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+
+from promptmill.clock import is_id
+from promptmill.errors import InvalidParameter, JobNotFound
+from promptmill.http.documents import responses
+from promptmill.http.resolver import caller, json_response, note_in_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from promptmill.jobs.store import JobStore
+
+
+def add_diff_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore]) -> None:
+    @app.get(
+        "/v1/jobs/<job_id>/diff",
+        summary="Compare two jobs",
+        description="What differs from this job to the one that `with` names: their inputs, results, usage and cost. "
+        "Both are the caller's own.",
+        tags=["Jobs"],
+        operation_id="diffJobs",
+        responses=responses(
+            "job_diff",
+            HTTPStatus.OK,
+            404,
+            503,
+            problems={400: "`with` is missing, given twice, or not the id of a job."},
+        ),
+    )
+    def diff_jobs(job_id: str) -> Response[Any]:
+        from promptmill.jobs.replay.diff import job_diff
+
+        other_id = compared_with(app.current_event.raw_event.get("multiValueQueryStringParameters") or {})
+        if not is_id("job", job_id):
+            raise JobNotFound
+        owner = caller(app).owner
+        one, other = (jobs().get(each, owner) for each in (job_id, other_id))
+        note_in_log(job_id=one.id, compared_with=other.id)
+        return json_response(HTTPStatus.OK, job_diff(one, other), {"Cache-Control": "private, no-cache"})
+
+
+def compared_with(parameters: Mapping[str, list[str]]) -> str:
+    """The job id of ``with``; raises ``InvalidParameter`` unless there is exactly one."""
+    values = parameters.get("with", [])
+    if len(values) != 1 or not is_id("job", values[0]):
+        raise InvalidParameter("with must be the id of one other job.")
+    return values[0]

@@ -1,0 +1,37 @@
+"""What the OpenAPI document says of the query parameters of GET /v1/jobs; serving it needs none of this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from promptmill.jobs.listing.query import DEFAULT_LIMIT, MAX_LENGTHS, MAX_LIMIT
+from promptmill.jobs.model import KINDS, JobStatus
+
+
+def list_parameters() -> list[dict[str, Any]]:
+    return [
+        _parameter("status", "Jobs in this state only.", enum=[status.value for status in JobStatus]),
+        _parameter("kind", "Jobs of this kind only.", enum=list(KINDS)),
+        _parameter(
+            "created_after",
+            "Jobs created after this time only, which is exclusive and has a zone. What is finer than a millisecond is "
+            "dropped.",
+            format="date-time",
+        ),
+        {
+            "in": "query",
+            "name": "limit",
+            "description": "How many jobs a page has at most. Given at most once.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        },
+        _parameter("cursor", "The `next_cursor` of a page of the same list: same caller, same filters.", minLength=1),
+    ]
+
+
+def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "in": "query",
+        "name": name,
+        "description": f"{description} Given at most once.",
+        "schema": {"type": "string", "maxLength": MAX_LENGTHS[name], **schema},
+    }

@@ -1,0 +1,63 @@
+"""POST /v1/jobs/{job_id}/replay: a new job from the stored input of one's own."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from promptmill.clock import is_id
+from promptmill.errors import JobNotFound, NothingRecorded
+from promptmill.http.body import reads_body, validated
+from promptmill.http.documents import responses
+from promptmill.http.resolver import caller, note_in_log
+from promptmill.jobs.intake import Replay
+from promptmill.jobs.ledger import recorded_call
+from promptmill.jobs.model import ReplayMode
+from promptmill.jobs.replay.overrides import merge_overrides
+from promptmill.jobs.requests import JobRequest, ReplayJob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptmill.jobs.requests import EnhanceJob, ImageJob
+    from promptmill.jobs.store import JobStore
+
+
+class Accept(Protocol):
+    """Takes in a request as POST /v1/jobs does, and answers for it."""
+
+    def __call__(self, request: EnhanceJob | ImageJob, replay: Replay | None = None) -> Response[Any]: ...
+
+
+def add_replay_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore], accept: Accept) -> None:
+    @app.post(
+        "/v1/jobs/<job_id>/replay",
+        summary="Replay a job",
+        description="A new job from the stored input of one of the caller's own, whatever became of that one, with "
+        "what the body changes; `replay_of` links it. All else is as for a submitted job. In mode `recorded` no model "
+        "is asked: text or images, and usage, are those of the job that is replayed, and the cost is 0.",
+        tags=["Jobs"],
+        operation_id="replayJob",
+        responses=responses(
+            "job",
+            *(HTTPStatus.OK, 202, 400, 404, 413, 415, 422, 429, 503),
+            problems={
+                409: "Mode `recorded`, and no model ever answered the job that is to be replayed; or the same request, "
+                "under the same Idempotency-Key, is being accepted right now (`retryable`)."
+            },
+        ),
+    )
+    @reads_body(app, ReplayJob, may_be_absent=True)
+    def replay_job(job_id: str, body: Annotated[ReplayJob, Body()]) -> Response[Any]:
+        if not is_id("job", job_id):
+            raise JobNotFound
+        source = jobs().load_source(job_id, caller(app).owner)
+        note_in_log(replay_of=job_id, mode=body.mode.value)
+        overrides = body.model_dump(exclude={"mode"}, exclude_none=True)
+        request = validated(merge_overrides(source.job, overrides, body.mode), JobRequest)
+        if body.mode is ReplayMode.RECORDED and recorded_call(source.calls) is None:
+            raise NothingRecorded
+        return accept(request, Replay(of=job_id, mode=body.mode))
