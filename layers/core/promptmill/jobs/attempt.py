@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from promptmill.artifacts.store import artifact_key
 from promptmill.clock import derived_id, epoch_ms, now_ms, timestamp
-from promptmill.errors import DeadlinePassed, JobSettled, PromptmillError, ProviderAnswerBroken, StoreUnavailable
+from promptmill.errors import (
+    DeadlinePassed,
+    JobSettled,
+    PromptmillError,
+    ProviderAnswerBroken,
+    ProviderTimeout,
+    StoreUnavailable,
+)
 from promptmill.jobs.ledger import Call, CallStatus, next_number, total_cost
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.waiting import rest
@@ -55,7 +62,8 @@ def run_attempt(
 
     When another run of the step got the job its result first, its figures are returned. Raises the provider's error
     after settling the ledger with it, ``JobSettled`` when the job is over, and, before anything is paid,
-    ``DeadlinePassed``, ``ModelUnpriced``, or ``StoreUnavailable`` when another run is at work on the job.
+    ``DeadlinePassed``, ``ModelUnpriced``, or ``StoreUnavailable`` when another run is at work on the job. A call that
+    the job's deadline cuts is settled as one that timed out, and raises ``DeadlinePassed``.
     """
     work = jobs.load_work(job_id)
     if (done := _done(work.job)) is not None:
@@ -79,11 +87,14 @@ def run_attempt(
         raise StoreUnavailable("another run of this step is at work on the job")
     job = replace(work.job, cost=cost)
     try:
-        answer = provider.generate(model, request)
+        answer = provider.generate(model, request, within_seconds=_seconds_left(job, at_ms=clock()))
     except PromptmillError as error:
         _settle(jobs, job, work.calls, _failed(call, model, error, at=timestamp(clock())))
+        left_seconds = max(0, epoch_ms(job.deadline_at) - clock()) / 1000
+        if isinstance(error, ProviderTimeout) and not left_seconds:
+            raise DeadlinePassed from error
         # Step Functions retries on its own schedule, so a provider's wish to be left alone is kept here.
-        rest(min(retry_after_seconds(error) or 0, MAX_REST_SECONDS))
+        rest(min(retry_after_seconds(error) or 0, MAX_REST_SECONDS, left_seconds))
         raise
     paid = replace(
         call,
@@ -101,6 +112,14 @@ def run_attempt(
     usage = _usage(alias, request, answer, fallback=alias != work.models[0])
     job = _settle(jobs, job, work.calls, paid, result=result, usage=usage)
     return _done(job) or {"usage": usage, "cost": job.cost}
+
+
+def _seconds_left(job: Job, *, at_ms: int) -> float:
+    """Until the job's deadline; ``DeadlinePassed`` when there are none."""
+    left_ms = epoch_ms(job.deadline_at) - at_ms
+    if left_ms <= 0:
+        raise DeadlinePassed
+    return left_ms / 1000
 
 
 def _done(job: Job) -> dict[str, Any] | None:
