@@ -11,8 +11,10 @@ import pytest
 from aws_lambda_powertools.event_handler.openapi.models import OpenAPI
 
 from promptmill import errors
+from promptmill.http.documents import EVENT_STREAM
 from promptmill.http.openapi import openapi_document, openapi_text
 from promptmill.jobs.model import JobStatus
+from promptmill.jobs.streaming.events import MAX_ID_LENGTH
 from tests.support.builders import COST, PROMPT, TEXT_USAGE, a_job, a_job_id, an_image_entry
 from tests.unit.http.calls import OWNER, Api, an_event
 from tests.unit.http.test_generate_prompt import EndingStore
@@ -53,7 +55,13 @@ OPERATION: dict[str, Any] = {
             "minProperties": 1,
             "additionalProperties": False,
             "patternProperties": {
-                "^[2-5][0-9]{2}$": {
+                # Without a body.
+                "^(204|304)$": {
+                    "type": "object",
+                    "required": ["description"],
+                    "not": {"required": ["content"]},
+                },
+                "^(?!204|304)[2-5][0-9]{2}$": {
                     "type": "object",
                     "required": ["description", "content"],
                     "properties": {
@@ -69,7 +77,7 @@ OPERATION: dict[str, Any] = {
                             "additionalProperties": {"type": "object", "required": ["description", "schema"]},
                         },
                     },
-                }
+                },
             },
         },
     },
@@ -145,6 +153,7 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
     assert set(operations(document)) == {
         ("post", "/v1/jobs"),
         ("get", "/v1/jobs/{job_id}"),
+        ("get", "/v1/jobs/{job_id}/events"),
         ("post", "/v1/generate-prompt"),
         ("get", "/v1/health"),
         ("get", "/v1/models"),
@@ -154,9 +163,12 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
 
 def test_refusals_are_problems_and_a_rate_limit_has_its_headers(document: dict[str, Any]) -> None:
     for operation in operations(document).values():
+        media_type_of_success = EVENT_STREAM if operation["operationId"] == "followJob" else "application/json"
         for status, response in operation["responses"].items():
+            if status in {"204", "304"}:
+                continue
             (media_type,) = response["content"]
-            assert media_type == ("application/problem+json" if status >= "400" else "application/json")
+            assert media_type == ("application/problem+json" if status >= "400" else media_type_of_success)
             if status == "429":
                 assert set(response["headers"]) == {"Retry-After", "RateLimit", "RateLimit-Policy"}
 
@@ -231,6 +243,25 @@ def test_what_comes_of_generating_a_prompt_is_as_documented(document: dict[str, 
     answer = Api(jobs=EndingStore(end)).post("/v1/generate-prompt", {"prompt": PROMPT})
     assert answer.status == status
     holds(document, GENERATE, answer)
+
+
+@pytest.mark.parametrize(("last_event_id", "status"), [("", 200), ("3", 200), ("4", 204), ("5", 400)])
+def test_a_job_is_followed_as_documented(document: dict[str, Any], last_event_id: str, status: int) -> None:
+    api, job = Api(), a_job("succeeded", owner=OWNER, expires_at_seconds=2**33)
+    api.jobs.add(job)
+    answer = api.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": last_event_id})
+    described = operations(document)["get", "/v1/jobs/{job_id}/events"]["responses"][str(status)]
+    assert answer.status == status
+    assert list(described.get("content", {})) == ([] if status == 204 else [answer.headers["content-type"]])
+
+
+def test_the_longest_id_an_event_can_have_is_as_documented(document: dict[str, Any]) -> None:
+    (parameter,) = [
+        parameter
+        for parameter in operations(document)["get", "/v1/jobs/{job_id}/events"]["parameters"]
+        if parameter["name"] == "Last-Event-ID"
+    ]
+    assert parameter["schema"]["maxLength"] == MAX_ID_LENGTH
 
 
 @pytest.mark.parametrize("path", ["/v1/health", "/v1/models", "/v1/openapi.json"])

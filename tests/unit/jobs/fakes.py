@@ -16,6 +16,8 @@ from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.ledger import Call
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.store import JobStore, StoredWork
+from promptmill.jobs.streaming.events import RUNNING, Chunk, Place
+from promptmill.jobs.streaming.store import ChunkStore
 from promptmill.limits.gcra import RatePolicy
 from promptmill.limits.store import RateStore
 from promptmill.prompting.model import ProviderRequest
@@ -101,6 +103,24 @@ class MemoryJobStore(JobStore):
         written = {name: json.loads(json.dumps(value)) for name, value in fields.items() if isinstance(value, dict)}
         self.jobs[job.id] = replace(job, **{**fields, **written})
         return self.jobs[job.id]
+
+
+class MemoryChunks(ChunkStore):
+    """The text chunks of the jobs in a store, in a dictionary."""
+
+    def __init__(self, jobs: MemoryJobStore) -> None:
+        self._jobs = jobs
+        self.chunks: dict[tuple[str, int, int], Chunk] = {}
+
+    def put(self, job: Job, chunk: Chunk) -> None:
+        self.chunks[job.id, chunk.call, chunk.index] = chunk
+
+    def look(
+        self, job_id: str, owner: str, *, after: Place | None = None, at_ms: int | None = None
+    ) -> tuple[Job, tuple[Chunk, ...]]:
+        job = self._jobs.get(job_id, owner, at_ms=at_ms)
+        found = [chunk for (of, *_), chunk in sorted(self.chunks.items()) if of == job_id]
+        return job, tuple(chunk for chunk in found if (*RUNNING, chunk.call, chunk.index) > (after or ()))
 
 
 class MemoryArtifacts(ArtifactStore):
@@ -215,8 +235,9 @@ class FakeProvider:
         self.asked.append((model.alias, request))
         self.within_seconds.append(within_seconds)
         outcome = self._outcomes.pop(0)
-        for piece in self._pieces if on_text else ():
-            on_text(piece)
+        if on_text is not None:
+            for piece in self._pieces:
+                on_text(piece)
         if self._meanwhile:
             self._meanwhile()
         if isinstance(outcome, BaseException):

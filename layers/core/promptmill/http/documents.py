@@ -5,12 +5,15 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+
 _MODELS = {
     "job": ("Job", "The job."),
     "generated": ("GeneratedPrompt", "The enhanced prompt."),
     "health": ("Health", "The API is up."),
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
+    "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
 _PROBLEMS = {
     400: "A header breaks a rule, or the body is not a JSON object.",
@@ -59,10 +62,17 @@ _IDEMPOTENCY_KEY = {
     "the first one made, and `Idempotency-Replayed: true`.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
 }
+_LAST_EVENT_ID = {
+    "in": "header",
+    "name": "Last-Event-ID",
+    "description": "The id of the last event the caller got. Without it, all events are sent.",
+    "schema": {"type": "string", "maxLength": 13},
+}
 HEADER_PARAMETERS = {
     "submitJob": [_IDEMPOTENCY_KEY, _PREFER],
     "generatePrompt": [_IDEMPOTENCY_KEY],
     "readJob": [_PREFER, _IF_NONE_MATCH],
+    "followJob": [_LAST_EVENT_ID],
 }
 """The request headers of each operation, which no handler's signature names."""
 
@@ -77,9 +87,13 @@ def responses(model: str, *statuses: int) -> dict[int, Any]:
 def _response(model: str, status: int) -> dict[str, Any]:
     if status == HTTPStatus.NOT_MODIFIED:
         return {"description": "The caller has this answer.", "headers": _TAG}
+    if status == HTTPStatus.NO_CONTENT:
+        return {"description": "The job is done and the caller has every event."}
     if status >= HTTPStatus.BAD_REQUEST:
         return _problem(_PROBLEMS[status], status)
     schema, description = _MODELS[model]
+    if model == "events":
+        return {"description": description, "content": {EVENT_STREAM: _TEXT}}
     content = {"schema": {"$ref": f"#/components/schemas/{schema}"} if schema else {"type": "object"}}
     return {
         "description": description,

@@ -1,4 +1,7 @@
-"""GET /v1/jobs/{job_id}, /v1/health, /v1/models and /v1/openapi.json. Imports neither pydantic nor the workflow."""
+"""GET /v1/jobs/{job_id} and its events, /v1/health, /v1/models and /v1/openapi.json.
+
+Imports neither pydantic nor the workflow.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from promptmill.http.documents import responses
 from promptmill.http.job_answer import job_answer, job_later, stored_artifacts
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
+from promptmill.http.stream_routes import add_stream_routes
 from promptmill.jobs.waiting import wait_for_end
 from promptmill.settings import settings
 
@@ -22,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
+    from promptmill.http.stream_routes import Wait
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
+    from promptmill.jobs.streaming.store import ChunkStore
 
 
 @cache
@@ -31,9 +37,12 @@ def read_api(
     jobs: JobStore | None = None,
     artifacts: ArtifactStore | None = None,
     wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
+    chunks: ChunkStore | None = None,
+    wait_for_news: Wait | None = None,
 ) -> APIGatewayRestResolver:
     """The resolver of the reading routes; None is this process's own store."""
     app = make_resolver()
+    add_stream_routes(app, chunks, artifacts, wait_for_news)
 
     @app.get(
         "/v1/jobs/<job_id>",

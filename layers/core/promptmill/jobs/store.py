@@ -1,5 +1,7 @@
 """Jobs in DynamoDB. Key ``JOB#<id>``: the job (``JOB``), its provider request (``REQUEST``), its calls (``CALL#nnnn``).
 
+The text chunks of ``jobs.streaming`` are there too.
+
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """
 
@@ -130,15 +132,23 @@ class JobStore:
             )
 
     def load_work(self, job_id: str) -> StoredWork:
-        """The job, its request and its ledger in one consistent query; raises ``JobStateBroken`` without a job."""
-        with store_errors():
-            items = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": pk(job_id)}},
-                ConsistentRead=True,
-            )["Items"]
-        by_key = {item["sk"]["S"]: item for item in items}
+        """The job, its request and its ledger in one consistent query; raises ``JobStateBroken`` without a job.
+
+        The text an earlier call passed on lies between them, so there may be more than one page.
+        """
+        by_key: dict[str, Item] = {}
+        more: dict[str, Any] | None = {}
+        while more is not None:
+            with store_errors():
+                page = self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :pk",
+                    ExpressionAttributeValues={":pk": {"S": pk(job_id)}},
+                    ConsistentRead=True,
+                    **more,
+                )
+            by_key |= {item["sk"]["S"]: item for item in page["Items"]}
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if "LastEvaluatedKey" in page else None
         if "JOB" not in by_key:
             raise JobStateBroken
         request = by_key.get("REQUEST")
