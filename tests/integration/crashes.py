@@ -131,7 +131,12 @@ class CountedProvider:
         self.paid_calls = 0
 
     def generate(
-        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+        self,
+        model: Model,
+        request: ProviderRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer:
         call = self._account.during(f"provider.{self._kind}")
         next(call)

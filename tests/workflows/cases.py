@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptmill.clock import epoch_ms, now_ms, random_hex
+from promptmill.clock import epoch_ms, now_ms, random_hex, timestamp
 from promptmill.events.envelope import outcome_event_id
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.settling.judgement import GRACE_MS
@@ -48,7 +48,7 @@ class Case:
     """``chat`` and ``flux`` are faults, one per call.
 
     ``before`` runs when the job is stored, ``during`` when its execution was started. ``state`` changes the execution's
-    input, ``deadline_in_ms`` the deadline in it. ``twice``: a second execution runs at the same time;
+    input, ``deadline_in_ms`` the deadline of the job. ``twice``: a second execution runs at the same time;
     ``runs_again_on``: one runs after the first. ``slow``: begin early, it waits for long retries.
     """
 
@@ -163,6 +163,8 @@ class World:
     def run(self, case: Case) -> Run:
         token = f"{case.name}-{random_hex(6)}"
         job = a_job(case.kind, prompt=f"Write a short story for children about the number {token}.", **case.fields)
+        if case.deadline_in_ms is not None:
+            job = replace(job, deadline_at=timestamp(now_ms() + case.deadline_in_ms))
         for provider, faults in (("chat", case.chat), ("flux", case.flux)):
             if faults:
                 self.stand_ins.script(provider, faults, match=token)  # type: ignore[arg-type]
@@ -170,8 +172,6 @@ class World:
         if case.before:
             case.before(self, job)
         state = state_of(job) | dict(case.state)
-        if case.deadline_in_ms is not None:
-            state["deadline_ms"] = now_ms() + case.deadline_in_ms
         arn = self.start(case.machine, state, job.id)
         arns = [arn, self.start(case.machine, state, f"{job.id}-twin")] if case.twice else [arn]
         if case.during:

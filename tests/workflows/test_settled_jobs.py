@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from promptmill.clock import now_ms, timestamp
+from promptmill.clock import epoch_ms, now_ms, timestamp
 from promptmill.events.envelope import outcome_event_id
 from promptmill.jobs.ledger import CallStatus
 from promptmill.jobs.model import JobStatus
@@ -75,9 +75,8 @@ PERSISTED_TWICE = case("persisted_twice", runs_again_on=A_MOMENT_AGO)
 RESUMED = case("resumed", machine=missing("JobsTableName", "PersistResult"), runs_again_on=Machine(), slow=True)
 EXPIRED = case("expired", deadline_in_ms=-1)
 UNSTOPPABLE = case("expired_unstoppable", machine=Machine(stops_another=True), deadline_in_ms=-1)
-EXPIRED_ON_THE_WAY = case(
-    "expired_on_the_way", chat=[{"delay_ms": 6000, "status": 404}], deadline_in_ms=5000, slow=True
-)
+# The model would answer, but later than the job has time for.
+EXPIRED_ON_THE_WAY = case("expired_on_the_way", chat=[{"delay_ms": 9000}], deadline_in_ms=5000, slow=True)
 
 
 @pytest.mark.parametrize("one", CANCELED, ids=str)
@@ -183,10 +182,11 @@ def test_a_job_past_its_deadline_expires_before_a_call(runs: Runs) -> None:
     assert run.event_names == ["job.accepted", "job.expired"]
 
 
-def test_no_other_model_is_tried_once_the_deadline_has_passed(runs: Runs) -> None:
+def test_a_call_ends_with_its_jobs_deadline_and_no_other_model_is_tried(runs: Runs) -> None:
     run = runs.of(EXPIRED_ON_THE_WAY)
     assert run.job.status is JobStatus.EXPIRED
-    assert run.made_calls == [("claude-haiku-4.5", "ModelNotFound")]
+    assert run.made_calls == [("claude-haiku-4.5", "ProviderTimeout")]
+    assert epoch_ms(run.job.finished_at or "") - epoch_ms(run.job.deadline_at) < 3000
     assert run.outcome["data"]["status"] == "expired"
     assert run.outcome["data"]["error"] == {"code": "deadline_passed", "step": "InvokeBedrock"}
 

@@ -1,4 +1,4 @@
-"""One log line per workflow step: which job, which step, how it ended, how long it took.
+"""The log lines of workflow steps, one each: which job, which step, how it ended, how long it took.
 
 The standard library's logger: with the log format JSON, Lambda writes ``extra`` as fields of the line, and importing
 Powertools for it would double what these functions import.
@@ -33,3 +33,8 @@ def logged_step(step: str, **facts: str) -> Iterator[None]:
         _LOGGER.info(
             "step", extra={"step": step, "outcome": outcome, "duration_ms": monotonic_ms() - started_ms, **facts}
         )
+
+
+def log_given_up(work: str, error: Exception, **facts: str) -> None:
+    """Logs that a step goes on without some work it can do without, and the name of the error that was in its way."""
+    _LOGGER.warning("gave up", extra={"work": work, "error": type(error).__name__, **facts})

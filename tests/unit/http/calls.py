@@ -11,8 +11,9 @@ from promptmill.http.resolver import resolve
 from promptmill.http.submit_routes import submit_api
 from promptmill.identity.caller import caller_of
 from promptmill.jobs.intake import Intake
-from promptmill.jobs.waiting import wait_for_end
+from promptmill.jobs.waiting import wait_for_end, wait_until
 from tests.support.builders import FakeClock, a_policy
+from tests.unit.jobs.chunks import MemoryChunks
 from tests.unit.jobs.fakes import (
     FakeWorkflow,
     MemoryArtifacts,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.jobs.model import Job
+    from promptmill.jobs.streaming.events import News
     from promptmill.limits.gcra import RatePolicy
 
 ADDRESS = "203.0.113.7"
@@ -105,12 +107,14 @@ class Api:
         policy: RatePolicy | None = None,
         rates: MemoryRates | None = None,
         listing: MemoryJobListing | None = None,
+        chunks: MemoryChunks | None = None,
     ) -> None:
         self.jobs = jobs if jobs is not None else MemoryJobStore()
         self.listing = listing or MemoryJobListing(self.jobs)
         self.workflow = workflow or FakeWorkflow()
         self.clock = FakeClock()
         self.artifacts = MemoryArtifacts()
+        self.chunks = chunks or MemoryChunks(self.jobs)
         policy = policy or a_policy(limit=10, period_seconds=60, burst=10)
         self.records = MemoryRecords(self.jobs)
         self._intake = Intake(
@@ -132,8 +136,19 @@ class Api:
     def submit(self, event: dict[str, Any]) -> Reply:
         return reply(resolve(submit_api(self._intake, self._wait, self.artifacts), event, None))
 
-    def read(self, event: dict[str, Any]) -> Reply:
-        return reply(resolve(read_api(self.jobs, self.artifacts, self._wait, self.listing), event, None))
+    def read(self, event: dict[str, Any], context: Any = None) -> Reply:
+        api = read_api(
+            self.jobs,
+            self.artifacts,
+            self._wait,
+            self.listing,
+            chunks=self.chunks,
+            wait_for_news=self._wait_for_news,
+        )
+        return reply(resolve(api, event, context))
 
     def _wait(self, read: Callable[[], Job], budget_ms: int) -> Job | None:
         return wait_for_end(read, budget_ms, sleep=self.clock.sleep, clock=self.clock)
+
+    def _wait_for_news(self, look: Callable[[], News], budget_ms: int) -> News | None:
+        return wait_until(look, bool, budget_ms, sleep=self.clock.sleep, clock=self.clock)

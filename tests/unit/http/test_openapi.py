@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from aws_lambda_powertools.event_handler.openapi.models import OpenAPI
 
+from promptmill.http.documents import EVENT_STREAM
 from promptmill.http.openapi import openapi_text
 from tests.unit.http.calls import Api
 
@@ -47,7 +48,13 @@ OPERATION: dict[str, Any] = {
             "minProperties": 1,
             "additionalProperties": False,
             "patternProperties": {
-                "^[2-5][0-9]{2}$": {
+                # Without a body.
+                "^(204|304)$": {
+                    "type": "object",
+                    "required": ["description"],
+                    "not": {"required": ["content"]},
+                },
+                "^(?!204|304)[2-5][0-9]{2}$": {
                     "type": "object",
                     "required": ["description", "content"],
                     "properties": {
@@ -63,7 +70,7 @@ OPERATION: dict[str, Any] = {
                             "additionalProperties": {"type": "object", "required": ["description", "schema"]},
                         },
                     },
-                }
+                },
             },
         },
     },
@@ -139,6 +146,7 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
         ("get", "/v1/jobs/{job_id}/execution"),
         ("get", "/v1/jobs/{job_id}/diff"),
         ("post", "/v1/jobs/{job_id}/replay"),
+        ("get", "/v1/jobs/{job_id}/events"),
         ("post", "/v1/generate-prompt"),
         ("get", "/v1/health"),
         ("get", "/v1/models"),
@@ -148,8 +156,11 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
 
 def test_refusals_are_problems_and_a_rate_limit_has_its_headers(document: dict[str, Any]) -> None:
     for operation in operations(document).values():
+        media_type_of_success = EVENT_STREAM if operation["operationId"] == "followJob" else "application/json"
         for status, response in operation["responses"].items():
+            if status in {"204", "304"}:
+                continue
             (media_type,) = response["content"]
-            assert media_type == ("application/problem+json" if status >= "400" else "application/json")
+            assert media_type == ("application/problem+json" if status >= "400" else media_type_of_success)
             if status == "429":
                 assert set(response["headers"]) == {"Retry-After", "RateLimit", "RateLimit-Policy"}

@@ -10,6 +10,7 @@ import pytest
 from promptmill import errors
 from promptmill.jobs.listing.query import MAX_LENGTHS, list_request
 from promptmill.jobs.model import JobStatus
+from promptmill.jobs.streaming.events import MAX_ID_LENGTH
 from tests.support.builders import COST, PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, a_job_id, an_image_entry
 from tests.unit.http.calls import OWNER, Api, an_event
 from tests.unit.http.test_generate_prompt import EndingStore
@@ -125,6 +126,25 @@ def test_what_comes_of_generating_a_prompt_is_as_documented(document: dict[str, 
     answer = Api(jobs=EndingStore(end)).post("/v1/generate-prompt", {"prompt": PROMPT})
     assert answer.status == status
     holds(document, GENERATE, answer)
+
+
+@pytest.mark.parametrize(("last_event_id", "status"), [("", 200), ("3", 200), ("4", 204), ("5", 400)])
+def test_a_job_is_followed_as_documented(document: dict[str, Any], last_event_id: str, status: int) -> None:
+    api, job = Api(), a_job("succeeded", owner=OWNER, expires_at_seconds=2**33)
+    api.jobs.add(job)
+    answer = api.get(f"/v1/jobs/{job.id}/events", headers={"Last-Event-ID": last_event_id})
+    described = operations(document)["get", "/v1/jobs/{job_id}/events"]["responses"][str(status)]
+    assert answer.status == status
+    assert list(described.get("content", {})) == ([] if status == 204 else [answer.headers["content-type"]])
+
+
+def test_the_longest_id_an_event_can_have_is_as_documented(document: dict[str, Any]) -> None:
+    (parameter,) = [
+        parameter
+        for parameter in operations(document)["get", "/v1/jobs/{job_id}/events"]["parameters"]
+        if parameter["name"] == "Last-Event-ID"
+    ]
+    assert parameter["schema"]["maxLength"] == MAX_ID_LENGTH
 
 
 @pytest.mark.parametrize("path", ["/v1/health", "/v1/models", "/v1/openapi.json"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from promptmill.errors import PromptmillError
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
+    from promptmill.jobs.streaming.store import ChunkStore
     from promptmill.providers.interface import Provider
 
 TEXT_MODEL = "nova-2-lite"  # 0.33 and 2.75 dollars per million tokens
@@ -46,6 +47,7 @@ def attempt(
     model: str | None = None,
     step: str = "InvokeBedrock",
     artifacts: ArtifactStore | None = None,
+    chunks: ChunkStore | None = None,
     clock: FakeClock | None = None,
 ) -> dict[str, Any]:
     alias = model or (IMAGE_MODEL if job.kind == "image" else TEXT_MODEL)
@@ -57,6 +59,7 @@ def attempt(
         provider=provider,
         jobs=jobs,
         artifacts=artifacts,
+        chunks=chunks,
         clock=clock,
         rest=clock.sleep,
     )

@@ -243,18 +243,38 @@ class FakeWorkflow(GenerationWorkflow):
 
 
 class FakeProvider:
-    """Gives what it was made with, in order; an error is raised. ``meanwhile`` runs during every call."""
+    """Gives what it was made with, in order; an error is raised. ``meanwhile`` runs during every call.
 
-    def __init__(self, *outcomes: Answer | BaseException, meanwhile: Callable[[], object] | None = None) -> None:
+    ``pieces`` are passed on before that, to whoever wants the text as it comes. ``within_seconds`` is what each call
+    was left.
+    """
+
+    def __init__(
+        self,
+        *outcomes: Answer | BaseException,
+        meanwhile: Callable[[], object] | None = None,
+        pieces: Sequence[str] = (),
+    ) -> None:
         self._outcomes = list(outcomes)
         self._meanwhile = meanwhile
+        self._pieces = pieces
         self.asked: list[tuple[str, ProviderRequest]] = []
+        self.within_seconds: list[float | None] = []
 
     def generate(
-        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+        self,
+        model: Model,
+        request: ProviderRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer:
         self.asked.append((model.alias, request))
+        self.within_seconds.append(within_seconds)
         outcome = self._outcomes.pop(0)
+        if on_text is not None:
+            for piece in self._pieces:
+                on_text(piece)
         if self._meanwhile:
             self._meanwhile()
         if isinstance(outcome, BaseException):

@@ -102,7 +102,12 @@ class FakeModel:
         self.calls: list[str] = []
 
     def generate(
-        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+        self,
+        model: Model,
+        request: ProviderRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer:
         job_id = self._world.at_work[-1]
         self.calls.append(job_id)

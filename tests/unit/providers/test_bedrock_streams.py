@@ -11,6 +11,7 @@ from local.providers.event_stream import event_frame
 from promptmill import errors
 from promptmill.providers.bedrock import BedrockProvider
 from promptmill.providers.failures import billed_usage
+from tests.support.recorder import forget_cached
 from tests.unit.providers.bedrock_wire import (
     FRAMES,
     HEAD,
@@ -27,6 +28,8 @@ from tests.unit.providers.builders import FakeClock, a_text_model, a_text_reques
 from tests.unit.providers.loopback import LAST_CHUNK, Connection, chunked_head, chunks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.unit.providers.loopback import Loopback
 
 
@@ -132,3 +135,38 @@ def test_silence_is_a_timeout_before_the_stream_and_in_it(server: Loopback, sent
     impatient = a_bedrock_client(server.url, read_timeout_seconds=0.2)
     assert type(failing(BedrockProvider(impatient))) is errors.ProviderTimeout
     impatient.close()
+
+
+@pytest.mark.parametrize("sent", [b"", HEAD + chunks(FRAMES[:2])], ids=["before the stream", "in the stream"])
+def test_an_attempt_ends_when_the_time_its_caller_gave_it_does(server: Loopback, own_client: None, sent: bytes) -> None:
+    def respond(connection: Connection) -> None:
+        connection.send(sent)
+        connection.stay_silent()
+
+    server.respond = respond
+    began = time.monotonic()
+    with pytest.raises(errors.ProviderTimeout):
+        BedrockProvider().generate(a_text_model(), a_text_request(), within_seconds=0.1)
+    assert time.monotonic() - began < 3
+
+
+def test_a_caller_cannot_give_an_attempt_more_time_than_it_has(server: Loopback, client: Any) -> None:
+    def respond(connection: Connection) -> None:
+        connection.send(HEAD + chunks(FRAMES[:2]))
+        connection.stay_silent()
+
+    server.respond = respond
+    with pytest.raises(errors.ProviderTimeout):
+        BedrockProvider(client, deadline_seconds=0.2).generate(a_text_model(), a_text_request(), within_seconds=900)
+
+
+@pytest.fixture
+def own_client(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The provider makes its client itself, for the server of the tests."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-canary")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    forget_cached()
+    yield
+    forget_cached()

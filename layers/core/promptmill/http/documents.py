@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+
 _MODELS = {
     "job": ("Job", "The job."),
     "execution": ("Execution", "The execution."),
@@ -17,6 +19,7 @@ _MODELS = {
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
     "job_diff": ("JobDiff", "What differs."),
+    "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
 _PROBLEMS = {
     400: "A header or a query parameter breaks a rule, or the body is not a JSON object.",
@@ -77,11 +80,20 @@ QUERY_PARAMETERS = {"diffJobs": [_WITH]}
 """The query parameters of each operation, read one by one so that a refusal says what is wrong."""
 OPTIONAL_BODIES = {"replayJob"}
 """The operations whose body may be absent."""
+
+
+_LAST_EVENT_ID = {
+    "in": "header",
+    "name": "Last-Event-ID",
+    "description": "The id of the last event the caller got. Without it, all events are sent.",
+    "schema": {"type": "string", "maxLength": 13},
+}
 HEADER_PARAMETERS = {
     "submitJob": [_IDEMPOTENCY_KEY, _PREFER],
     "replayJob": [_IDEMPOTENCY_KEY, _PREFER],
     "generatePrompt": [_IDEMPOTENCY_KEY],
     "readJob": [_PREFER, _IF_NONE_MATCH],
+    "followJob": [_LAST_EVENT_ID],
 }
 """The request headers of each operation, which no handler's signature names."""
 
@@ -101,9 +113,13 @@ def responses(model: str, *statuses: int, problems: Mapping[int, str] | None = N
 def _response(model: str, status: int) -> dict[str, Any]:
     if status == HTTPStatus.NOT_MODIFIED:
         return {"description": "The caller has this answer.", "headers": _TAG}
+    if status == HTTPStatus.NO_CONTENT:
+        return {"description": "The job is done and the caller has every event."}
     if status >= HTTPStatus.BAD_REQUEST:
         return _problem(_PROBLEMS[status]) | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
     schema, description = _MODELS[model]
+    if model == "events":
+        return {"description": description, "content": {EVENT_STREAM: _TEXT}}
     content = {"schema": {"$ref": f"#/components/schemas/{schema}"} if schema else {"type": "object"}}
     return {
         "description": description,

@@ -22,6 +22,7 @@ from promptmill.http.job_answer import job_answer, job_later
 from promptmill.http.list_routes import add_list_routes
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
+from promptmill.http.stream_routes import add_stream_routes
 from promptmill.jobs.waiting import wait_for_end
 from promptmill.settings import settings
 
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
+    from promptmill.http.stream_routes import Wait
     from promptmill.jobs.execution.reading import ExecutionReader
     from promptmill.jobs.listing.store import JobListing
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
+    from promptmill.jobs.streaming.store import ChunkStore
 
 
 @cache
@@ -42,11 +45,14 @@ def read_api(
     wait: Callable[[Callable[[], Job], int], Job | None] = wait_for_end,
     listing: JobListing | None = None,
     executions: ExecutionReader | None = None,
+    chunks: ChunkStore | None = None,
+    wait_for_news: Wait | None = None,
 ) -> APIGatewayRestResolver:
     """The resolver of the reading routes; None is this process's own store."""
     app = make_resolver()
     add_list_routes(app, listing=listing, artifacts=artifacts)
     add_execution_route(app, lambda: jobs or _default_jobs(), executions)
+    add_stream_routes(app, chunks, artifacts, wait_for_news)
 
     @app.get(
         "/v1/jobs/<job_id>",

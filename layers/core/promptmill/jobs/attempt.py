@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from promptmill.artifacts.store import artifact_key
 from promptmill.clock import derived_id, epoch_ms, now_ms, timestamp
-from promptmill.errors import DeadlinePassed, JobSettled, PromptmillError, ProviderAnswerBroken, StoreUnavailable
+from promptmill.errors import (
+    DeadlinePassed,
+    JobSettled,
+    PromptmillError,
+    ProviderAnswerBroken,
+    ProviderTimeout,
+    StoreUnavailable,
+)
 from promptmill.jobs.ledger import Call, CallStatus, next_number, total_cost
 from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.jobs.waiting import rest
@@ -31,6 +38,8 @@ if TYPE_CHECKING:
     from promptmill.artifacts.store import ArtifactStore
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
+    from promptmill.jobs.streaming.store import ChunkStore
+    from promptmill.jobs.streaming.writer import ChunkWriter
     from promptmill.providers.catalog import Model
     from promptmill.providers.interface import Answer, ImageRequest, Provider, ProviderRequest
 
@@ -41,7 +50,7 @@ _SETTLE_ATTEMPTS = 10
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
-def run_attempt(
+def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
     job_id: str,
     alias: str,
     *,
@@ -49,14 +58,17 @@ def run_attempt(
     provider: Provider,
     jobs: JobStore,
     artifacts: ArtifactStore | None = None,
+    chunks: ChunkStore | None = None,
     clock: Callable[[], int] = now_ms,
     rest: Callable[[float], None] = rest,
 ) -> dict[str, Any]:
     """Makes one attempt with one model and returns ``{"usage", "cost"}``, the figures the job's event carries.
 
+    The text of a job that asks for it goes to ``chunks`` as it comes; None is this process's own store.
     When another run of the step got the job its result first, its figures are returned. Raises the provider's error
     after settling the ledger with it, ``JobSettled`` when the job is over, and, before anything is paid,
-    ``DeadlinePassed``, ``ModelUnpriced``, or ``StoreUnavailable`` when another run is at work on the job.
+    ``DeadlinePassed``, ``ModelUnpriced``, or ``StoreUnavailable`` when another run is at work on the job. A call that
+    the job's deadline cuts is settled as one that timed out, and raises ``DeadlinePassed``.
     """
     work = jobs.load_work(job_id)
     if (done := _done(work.job)) is not None:
@@ -79,13 +91,19 @@ def run_attempt(
             return done
         raise StoreUnavailable("another run of this step is at work on the job")
     job = replace(work.job, cost=cost)
+    text = _passed_on(job, call, chunks)
     try:
-        answer = provider.generate(model, request)
+        answer = provider.generate(model, request, on_text=text, within_seconds=_seconds_left(job, at_ms=clock()))
     except PromptmillError as error:
         _settle(jobs, job, work.calls, _failed(call, model, error, at=timestamp(clock())))
+        left_seconds = max(0, epoch_ms(job.deadline_at) - clock()) / 1000
+        if isinstance(error, ProviderTimeout) and not left_seconds:
+            raise DeadlinePassed from error
         # Step Functions retries on its own schedule, so a provider's wish to be left alone is kept here.
-        rest(min(retry_after_seconds(error) or 0, MAX_REST_SECONDS))
+        rest(min(retry_after_seconds(error) or 0, MAX_REST_SECONDS, left_seconds))
         raise
+    if text is not None:
+        text.finish()
     paid = replace(
         call,
         status=CallStatus.SUCCEEDED,
@@ -103,6 +121,24 @@ def run_attempt(
     recorded = replace(paid, answer=record(answer, result))
     job = _settle(jobs, job, work.calls, recorded, result=result, usage=usage)
     return _done(job) or {"usage": usage, "cost": job.cost}
+
+
+def _passed_on(job: Job, call: Call, chunks: ChunkStore | None) -> ChunkWriter | None:
+    """What passes the text of this call on, when the job asks for that."""
+    if not job.input.get("stream"):
+        return None
+    from promptmill.jobs.streaming.store import chunk_writing_store
+    from promptmill.jobs.streaming.writer import ChunkWriter
+
+    return ChunkWriter(chunks or chunk_writing_store(), job, call.number)
+
+
+def _seconds_left(job: Job, *, at_ms: int) -> float:
+    """Until the job's deadline; ``DeadlinePassed`` when there are none."""
+    left_ms = epoch_ms(job.deadline_at) - at_ms
+    if left_ms <= 0:
+        raise DeadlinePassed
+    return left_ms / 1000
 
 
 def _done(job: Job) -> dict[str, Any] | None:

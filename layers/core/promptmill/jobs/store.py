@@ -1,5 +1,7 @@
 """Jobs in DynamoDB. Key ``JOB#<id>``: the job (``JOB``), its provider request (``REQUEST``), its calls (``CALL#nnnn``).
 
+The text chunks of ``jobs.streaming`` are there too.
+
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """
 
@@ -130,15 +132,8 @@ class JobStore:
             )
 
     def load_work(self, job_id: str) -> StoredWork:
-        """The job, its request and its ledger in one consistent query; raises ``JobStateBroken`` without a job."""
-        with store_errors():
-            items = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": pk(job_id)}},
-                ConsistentRead=True,
-            )["Items"]
-        work = _work_of(items)
+        """The job, its request and its ledger, read consistently; raises ``JobStateBroken`` without a job."""
+        work = _work_of(self._items(job_id))
         if work is None:
             raise JobStateBroken
         return work
@@ -146,20 +141,13 @@ class JobStore:
     def load_source(self, job_id: str, owner: str, *, at_ms: int | None = None) -> StoredWork:
         """The owner's job that is to be replayed, as ``load_work`` has it; raises ``JobNotFound`` as ``get`` does."""
         at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
-        with store_errors():
-            items = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                # Only the job says whose it is, and without it the rest is not used.
-                FilterExpression="expires_at >= :at AND (attribute_not_exists(#owner) OR #owner = :owner)",
-                ExpressionAttributeNames={"#owner": "owner"},
-                ExpressionAttributeValues={
-                    ":pk": {"S": pk(job_id)},
-                    ":owner": {"S": owner},
-                    ":at": {"N": str(at_seconds)},
-                },
-                ConsistentRead=True,
-            )["Items"]
+        items = self._items(
+            job_id,
+            # Only the job says whose it is, and without it the rest is not used.
+            FilterExpression="expires_at >= :at AND (attribute_not_exists(#owner) OR #owner = :owner)",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={":owner": {"S": owner}, ":at": {"N": str(at_seconds)}},
+        )
         work = _work_of(items)
         if work is None:
             raise JobNotFound
@@ -242,6 +230,20 @@ class JobStore:
                 stored: Item = refusal.response.get("Item", {})
                 return stored.get("status") == {"S": JobStatus.FAILED.value}
         return True
+
+    def _items(self, job_id: str, **query: Any) -> list[Item]:
+        """What is stored under a job's key; the text that its calls passed on can make it more than one page."""
+        query["ExpressionAttributeValues"] = {":pk": {"S": pk(job_id)}, **query.get("ExpressionAttributeValues", {})}
+        items: list[Item] = []
+        while True:
+            with store_errors():
+                page = self._client.query(
+                    TableName=self._table, KeyConditionExpression="pk = :pk", ConsistentRead=True, **query
+                )
+            items += page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return items
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _write_with_row(self, job: Job, update: dict[str, Any], row: Item, **condition: str) -> bool:
         """One transaction on the job and a ledger row; False when a condition failed or another write was under way."""

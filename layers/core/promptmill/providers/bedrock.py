@@ -24,7 +24,7 @@ from promptmill.gateway import aws_client
 from promptmill.prompting.model import TextRequest
 from promptmill.providers.bedrock_errors import call_failed, call_failures, stream_failed, stream_failures
 from promptmill.providers.cost import estimate_tokens, output_limit
-from promptmill.providers.deadline import ATTEMPT_SECONDS, Deadline
+from promptmill.providers.deadline import ATTEMPT_SECONDS, Deadline, shorter_seconds
 from promptmill.providers.failures import failure
 from promptmill.providers.interface import Answer, Usage
 
@@ -59,13 +59,22 @@ class BedrockProvider:
         self._clock = clock
 
     def generate(
-        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+        self,
+        model: Model,
+        request: ProviderRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer:
-        """One attempt, over within ``deadline_seconds`` (the time to connect, at most 3 s, may come on top)."""
+        """One attempt, over within ``deadline_seconds`` or ``within_seconds``, whichever is less.
+
+        The time to connect, at most 3 s, and the rest of a second may come on top.
+        """
         if not isinstance(request, TextRequest):
             raise BrokenContractError("Bedrock is asked for text only")
-        deadline = Deadline(self._deadline_seconds, self._clock)
-        response = self._open(model, request)
+        seconds = shorter_seconds(self._deadline_seconds, within_seconds)
+        deadline = Deadline(seconds, self._clock)
+        response = self._open(model, request, seconds)
         stream = response["stream"]
         reply = _Reply(request)
         try:
@@ -78,7 +87,7 @@ class BedrockProvider:
             _close(stream)
         return reply.answer(response.get("ResponseMetadata", {}).get("RequestId"))
 
-    def _open(self, model: Model, request: TextRequest) -> dict[str, Any]:
+    def _open(self, model: Model, request: TextRequest, seconds: float) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "modelId": model.model_id,
             "messages": [{"role": message.role, "content": [{"text": message.text}]} for message in request.messages],
@@ -89,10 +98,11 @@ class BedrockProvider:
             arguments["system"] = [{"text": request.system}]
         # Not chained: botocore quotes the answer, and the answer may quote the prompt.
         try:
-            if self._client is None:
-                timeout_seconds = math.ceil(self._deadline_seconds)
-                self._client = aws_client("bedrock-runtime", read_timeout_seconds=timeout_seconds, attempts=1)
-            opened: dict[str, Any] = self._client.converse_stream(**arguments)
+            client = self._client
+            if client is None:
+                # A read timeout belongs to its client; in whole seconds there are few of them.
+                client = aws_client("bedrock-runtime", read_timeout_seconds=max(1, math.ceil(seconds)), attempts=1)
+            opened: dict[str, Any] = client.converse_stream(**arguments)
         except call_failures() as error:
             raise call_failed(error) from None
         return opened

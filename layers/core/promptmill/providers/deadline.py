@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 ATTEMPT_SECONDS = 60
 
 
+def shorter_seconds(attempt_seconds: float, within_seconds: float | None) -> float:
+    """What an attempt may take: its own time, or what its caller leaves it where that is less. Never negative."""
+    return attempt_seconds if within_seconds is None else max(0.0, min(attempt_seconds, within_seconds))
+
+
 class Deadline:
     """``clock`` is monotonic, in milliseconds."""
 

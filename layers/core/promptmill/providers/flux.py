@@ -24,7 +24,7 @@ from promptmill.errors import (
     ProviderUnavailable,
 )
 from promptmill.providers.cost import billed_megapixels
-from promptmill.providers.deadline import ATTEMPT_SECONDS, Deadline
+from promptmill.providers.deadline import ATTEMPT_SECONDS, Deadline, shorter_seconds
 from promptmill.providers.failures import failure
 from promptmill.providers.flux_errors import refused
 from promptmill.providers.image_format import read_format
@@ -41,6 +41,8 @@ TOGETHER_URL = "https://api.together.xyz/v1"
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CONNECT_SECONDS = 5
+# 0 would make a socket non-blocking.
+_NO_TIME_SECONDS = 0.001
 _PIECE_BYTES = 1024 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -74,16 +76,25 @@ class FluxProvider:
         self._clock = clock
 
     def generate(
-        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+        self,
+        model: Model,
+        request: ProviderRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer:
-        """One attempt, over within ``deadline_seconds``; the time to connect may come on top."""
+        """One attempt, over within ``deadline_seconds`` or ``within_seconds``, whichever is less.
+
+        The time to connect may come on top.
+        """
         del on_text  # pictures have no text to pass on
         if not isinstance(request, ImageRequest):
             raise BrokenContractError("Flux is asked for images only")
+        deadline = Deadline(shorter_seconds(self._deadline_seconds, within_seconds), self._clock)
         # The price is looked up before the call: a model without one is not called.
         usage = Usage(images=request.n, megapixels=billed_megapixels(model, request))
         body = json.dumps(_body(model, request)).encode()
-        content = self._exchange(body, _checked_key(self._api_key()), usage)
+        content = self._exchange(body, _checked_key(self._api_key()), usage, deadline)
         try:
             request_id, images = _read_answer(content, request)
         except (ValueError, RecursionError) as error:
@@ -91,12 +102,11 @@ class FluxProvider:
             raise failure(ProviderAnswerBroken, note, usage=replace(usage, estimated=True)) from None
         return Answer(usage=usage, images=images, provider_request_id=request_id)
 
-    def _exchange(self, body: bytes, key: str, usage: Usage) -> bytes:
+    def _exchange(self, body: bytes, key: str, usage: Usage, deadline: Deadline) -> bytes:
         """The body of a 200 answer. Nothing is chained: an exception of ``http.client`` may quote a header."""
         from http.client import HTTPException
 
-        deadline = Deadline(self._deadline_seconds, self._clock)
-        connection = self._connect(self._url, min(_CONNECT_SECONDS, self._deadline_seconds))
+        connection = self._connect(self._url, min(_CONNECT_SECONDS, deadline.remaining_seconds() or _NO_TIME_SECONDS))
         billed: Usage | None = None
         try:
             sock = _open(connection, deadline)
@@ -129,8 +139,7 @@ def _open(connection: HTTPConnection, deadline: Deadline) -> socket.socket:
     except OSError as error:
         raise failure(ProviderUnavailable, f"flux: cannot connect, {type(error).__name__}") from None
     sock: socket.socket = connection.sock
-    # 0 would make the socket non-blocking.
-    sock.settimeout(deadline.remaining_seconds() or 0.001)
+    sock.settimeout(deadline.remaining_seconds() or _NO_TIME_SECONDS)
     return sock
 
 

@@ -52,8 +52,16 @@ class Answer:
 
 
 class Provider(Protocol):
-    """``on_text`` receives the pieces of a text answer while the model produces them."""
+    """``on_text`` receives the pieces of a text answer while the model produces them.
+
+    The attempt is over, with ``ProviderTimeout``, within ``within_seconds`` where that is less than its own limit.
+    """
 
     def generate(
-        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+        self,
+        model: Model,
+        request: ProviderRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer: ...

@@ -52,10 +52,15 @@ class RecordedProvider:
         self._read = read
 
     def generate(
-        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+        self,
+        model: Model,
+        request: ProviderRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer:
         """The recorded answer, a text in one piece. No model is asked."""
-        del model, request
+        del model, request, within_seconds
         recorded = self._recorded()
         if "images" in recorded:
             images = tuple(self._image(entry) for entry in recorded["images"])

@@ -19,10 +19,15 @@ class RulesProvider:
     """Answers only what ``meta_prompt.assemble_enhancement`` wrote; ``BrokenContractError`` for any other request."""
 
     def generate(
-        self, model: Model, request: ProviderRequest, *, on_text: Callable[[str], None] | None = None
+        self,
+        model: Model,
+        request: ProviderRequest,
+        *,
+        on_text: Callable[[str], None] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer:
-        """The whole text in one piece; no tokens are used."""
-        del model
+        """The whole text in one piece, at once; no tokens are used."""
+        del model, within_seconds
         # The rules are tables of patterns, which only this provider should pay for.
         from promptmill.prompting.enhance_by_rules import enhance_by_rules
         from promptmill.prompting.meta_prompt import read_user_prompt
