@@ -77,7 +77,7 @@ class BedrockGateway:
         if stream:
             return Answer(
                 headers={"Content-Type": STREAM_TYPE, "x-amzn-RequestId": str(uuid4())},
-                chunks=_faulty(fault, self._frames(completion, started)),
+                chunks=_faulty(fault, self._frames(_paced(completion, fault.pause_ms), started)),
                 ending=Ending.CUT if fault.truncate else Ending.COMPLETE,
                 note=note,
             )
@@ -133,6 +133,13 @@ def _scripted(fault: Fault, note: CallNote, *, stream: bool) -> Answer | None:
     if error and not (stream and fault.error in IN_STREAM):
         return _wire_error(ModelFailureError(error.name, "scripted fault"), note, headers)
     return None
+
+
+def _paced(completion: Completion, pause_ms: int) -> Completion:
+    for piece in completion:
+        if pause_ms and not isinstance(piece, Finish):
+            time.sleep(pause_ms / 1000)
+        yield piece
 
 
 def _faulty(fault: Fault, frames: Iterator[bytes]) -> Iterator[bytes]:

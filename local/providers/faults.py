@@ -11,13 +11,18 @@ from local.providers.completion import STOP_REASONS
 
 MAX_ENTRIES = 1_000
 MAX_DELAY_MS = 120_000
+MAX_PAUSE_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What one call is told to do. Without an effect (the default) the call goes well."""
+    """What one call is told to do. Without an effect (the default) the call goes well.
+
+    `delay_ms` comes before the answer, `pause_ms` before each piece of a streamed text.
+    """
 
     delay_ms: int = 0
+    pause_ms: int = 0
     status: int | None = None
     retry_after: float | None = None
     body: str | None = None
@@ -127,6 +132,8 @@ def _problem(name: str, value: object, provider: Provider) -> str | None:  # noq
     match name:
         case "delay_ms":
             return _unless(_is_integer(value, 0, MAX_DELAY_MS), f"must be an integer from 0 to {MAX_DELAY_MS}")
+        case "pause_ms" if provider == "chat":
+            return _unless(_is_integer(value, 0, MAX_PAUSE_MS), f"must be an integer from 0 to {MAX_PAUSE_MS}")
         case "repeat":
             return _unless(_is_integer(value, 1, 1_000), "must be an integer from 1 to 1000")
         case "retry_after":

@@ -69,6 +69,8 @@ def test_what_is_left_can_be_read_and_cleared(stack: Stack) -> None:
         ({"provider": "chat", "script": [{"stop_reason": "bored"}]}, "script[0].stop_reason"),
         ({"provider": "chat", "script": [{"delay_ms": -1}]}, "script[0].delay_ms"),
         ({"provider": "chat", "script": [{"delay_ms": 1.5}]}, "script[0].delay_ms"),
+        ({"provider": "chat", "script": [{"pause_ms": 5001}]}, "script[0].pause_ms"),
+        ({"provider": "flux", "script": [{"pause_ms": 1}]}, "script[0].pause_ms"),
         ({"provider": "chat", "script": [{"repeat": 0}]}, "script[0].repeat"),
         ({"provider": "chat", "script": [{"truncate": "yes"}]}, "script[0].truncate"),
         ({"provider": "chat", "script": [{"body": {}}]}, "script[0].body"),
