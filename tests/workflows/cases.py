@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import epoch_ms, now_ms, random_hex, timestamp
-from promptmill.events.envelope import outcome_event_id
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.settling.judgement import GRACE_MS
-from promptmill.jobs.store import JobStore
+from promptmill.jobs.store import JobStore, StoredWork
 from promptmill.prompting.assemble import request_from_state
 from promptmill.prompting.model import TextRequest
 from tests.support.api import eventually
@@ -25,8 +24,8 @@ from tests.support.inbox import parked_inbox, subscriber_inbox
 from tests.support.jobs import a_job, state_of
 from tests.support.settlement import settlement_of
 from tests.support.stand_ins import StandIns
-from tests.workflows.edges import visits
 from tests.workflows.machines import Machine, Machines
+from tests.workflows.run import Execution, Run, Swept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from local.stack import Stack
-    from promptmill.jobs.ledger import Call
     from tests.support.stand_ins import Fault
 
 AT_ONCE = 8
@@ -85,69 +83,6 @@ def all_cases() -> list[Case]:
     return list(CASES.values())
 
 
-@dataclass(frozen=True)
-class Execution:
-    status: str
-    error: str | None
-    history: list[dict[str, Any]]
-
-    @property
-    def states(self) -> list[str]:
-        return [visit.state for visit in visits(self.history)]
-
-    def attempts(self, state: str) -> int:
-        """How often the state's task was tried, over all stays."""
-        stays = [visit for visit in visits(self.history) if visit.state == state]
-        failed = sum(len(visit.failures) for visit in stays)
-        return failed + sum(1 for visit in stays if not visit.failures or visit.failures[-1][1])
-
-
-@dataclass(frozen=True)
-class Swept:
-    """What the sweeper did with the job after its executions, and what it then was. None: there was nothing to do."""
-
-    verdict: str | None
-    job: Job
-    event_names: list[str]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is left of a case. ``events`` and ``parked`` are whole messages, in the order they came."""
-
-    case: Case
-    token: str
-    submitted: Job
-    job: Job
-    calls: tuple[Call, ...]
-    executions: list[Execution]
-    provider_calls: list[dict[str, Any]]
-    faults_left: list[Fault]
-    events: list[dict[str, Any]]
-    parked: list[dict[str, Any]]
-    swept: Swept
-
-    @property
-    def execution(self) -> Execution:
-        return self.executions[0]
-
-    @property
-    def outcome(self) -> dict[str, Any]:
-        """The detail of the job's one terminal event."""
-        (event,) = [e for e in self.events if e["detail"]["metadata"]["id"] == outcome_event_id(self.job.id)]
-        detail: dict[str, Any] = event["detail"]
-        return detail
-
-    @property
-    def event_names(self) -> list[str]:
-        return [event["detail-type"] for event in self.events]
-
-    @property
-    def made_calls(self) -> list[tuple[str, str | None]]:
-        """(model, error) of every ledger row."""
-        return [(call.model, call.error) for call in self.calls]
-
-
 class World:
     """What a case may touch."""
 
@@ -188,12 +123,24 @@ class World:
             job=work.job,
             calls=work.calls,
             executions=executions,
-            provider_calls=self.stand_ins.calls_about(_sent_prompt(work.request)) if work.request else [],
+            provider_calls=self.calls_of(work),
             faults_left=self.stand_ins.faults_left(token),
             events=events,
             parked=parked_inbox(self.stack).of(job.id),
             swept=self.sweep(job),
         )
+
+    def calls_of(self, work: StoredWork) -> list[dict[str, Any]]:
+        """What the stand-ins were asked for the job; they note a call that was given up once they are done with it."""
+        if not work.request:
+            return []
+        prompt, is_given_up = _sent_prompt(work.request), any(call.error == "ProviderTimeout" for call in work.calls)
+
+        def noted() -> list[dict[str, Any]] | None:
+            calls = self.stand_ins.calls_about(prompt)
+            return calls if len(calls) >= len(work.calls) or not is_given_up else None
+
+        return eventually(noted)
 
     def sweep(self, job: Job) -> Swept:
         """The sweeper's look at the job, at a time when its executions should be long over."""
