@@ -1,4 +1,4 @@
-"""One request through one of the two API functions, as API Gateway sends it and as the caller gets the answer."""
+"""One request through one of the API functions, as API Gateway sends it and as the caller gets the answer."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def reply(answer: dict[str, Any]) -> Reply:
 
 
 class Api:
-    """Both functions over parts in memory. ``clock`` passes only while the API waits for a job."""
+    """The functions over parts in memory. ``clock`` passes only while the API waits for a job."""
 
     def __init__(
         self,

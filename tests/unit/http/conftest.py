@@ -29,7 +29,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(autouse=True)
 def _function_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The variables the template gives to both API functions."""
+    """The variables the template gives to the API functions."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()

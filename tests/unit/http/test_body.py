@@ -142,6 +142,7 @@ def test_what_is_not_one_json_object_is_malformed(content: str | bytes) -> None:
         ({**ENHANCE, "[key]": 1}, {"/[key]"}),
         ({**ENHANCE, "metadata": {"[key]": 1}}, {"/metadata/[key]"}),
         ({**ENHANCE, "metadata": {"k" * 65: "x"}}, {"/metadata/" + "k" * 65}),
+        ({**ENHANCE, "k" * 300_000: "x"}, {"/" + "k" * 256}),
         ({**ENHANCE, "metadata": {"": "x"}}, {"/metadata/"}),
         ({**ENHANCE, "metadata": {"a/b": 1, "ok": "x", "c": None}}, {"/metadata/a~1b", "/metadata/c"}),
         ({**ENHANCE, "metadata": []}, {"/metadata"}),

@@ -47,10 +47,10 @@ def test_two_of_ones_own_jobs_are_compared_in_two_reads() -> None:
     assert jobs.reads == 2
 
 
-def test_parameters_it_does_not_know_are_ignored() -> None:
+def test_a_parameter_it_does_not_know_is_refused() -> None:
     api = Api()
-    one, other = mine(api), mine(api, "failed")
-    assert diff(api, one.id, other.id, colour=["red"], limit=["x"]).json == diff(api, one.id, other.id).json
+    answer = diff(api, mine(api).id, mine(api, "failed").id, colour=["red"])
+    assert (answer.status, answer.json["code"]) == (400, "invalid_parameter")
 
 
 @pytest.mark.parametrize(

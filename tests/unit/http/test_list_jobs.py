@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from promptmill import errors
 from promptmill.clock import new_id, timestamp
-from promptmill.http.list_routes import DESCRIPTION
+from promptmill.http.list_routes import DESCRIPTION, shown_jobs
 from promptmill.jobs.listing.query import JobFilter
 from promptmill.jobs.listing.store import EXAMINED, JobPage
 from promptmill.jobs.model import KINDS, Job, JobStatus
@@ -216,12 +217,6 @@ def test_a_parameter_that_breaks_a_rule_is_a_400_and_asks_nobody(query: dict[str
     assert "yesterday" not in answer.text
 
 
-def test_a_gateway_that_sends_single_values_only_is_understood() -> None:
-    event = an_event("GET", "/v1/jobs", query={"limit": ["0"]})
-    event["multiValueQueryStringParameters"] = None
-    assert Api().read(event).status == 400
-
-
 def with_cursor(api: Api, **query: str) -> tuple[str, Reply]:
     """A cursor of one list, and the answer to a page of another behind it."""
     for number in range(3):
@@ -268,3 +263,21 @@ class Down(MemoryJobListing):
 def test_a_store_that_does_not_answer_is_a_503() -> None:
     answer = Api(listing=Down(MemoryJobStore())).get("/v1/jobs")
     assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "store_unavailable", "2")
+
+
+def test_a_page_ends_where_an_answer_of_a_function_would() -> None:
+    jobs = tuple(a_job(owner=OWNER) for _ in range(4))
+    page = JobPage(jobs, position=None)
+    entry = {"text": '"\u65e5' * 100}
+    # Two quotes around each, and what ASCII and a second layer of JSON make of the rest.
+    size = len(json.dumps(json.dumps({"id": jobs[0].id, **entry}, ensure_ascii=False)))
+    for fits in range(1, 5):
+        shown, position = shown_jobs(page, lambda job: {"id": job.id, **entry}, max_bytes=size * fits)
+        assert [one["id"] for one in shown] == [job.id for job in jobs[:fits]]
+        assert position == (jobs[fits - 1].id if fits < 4 else None)
+
+
+def test_a_job_larger_than_a_page_is_a_page_of_its_own() -> None:
+    jobs = (a_job(), a_job())
+    shown, position = shown_jobs(JobPage(jobs, position="job_x"), lambda job: {"id": job.id}, max_bytes=1)
+    assert (shown, position) == ([{"id": jobs[0].id}], jobs[0].id)

@@ -8,15 +8,20 @@ import jsonschema
 import pytest
 
 from promptmill import errors
+from promptmill.http.resolver import EXPOSED_HEADERS
 from promptmill.jobs.listing.query import MAX_LENGTHS, list_request
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.streaming.events import MAX_ID_LENGTH
-from tests.support.builders import COST, PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, a_job_id, an_image_entry
+from tests.support.builders import COST, OTHER_OWNER, PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, a_job_id, an_image_entry
+from tests.unit.execution.histories import two_retries
 from tests.unit.http.calls import OWNER, Api, an_event
+from tests.unit.http.test_cancel_job import cancel
+from tests.unit.http.test_execution_route import Reading
 from tests.unit.http.test_generate_prompt import EndingStore
 from tests.unit.http.test_list_jobs import Down
 from tests.unit.http.test_openapi import operations
 from tests.unit.jobs.fakes import MemoryJobStore, MemoryRates
+from tests.unit.jobs.settling import World
 
 if TYPE_CHECKING:
     from tests.unit.http.calls import Reply
@@ -28,7 +33,9 @@ def holds(document: dict[str, Any], operation: tuple[str, str], answer: Reply) -
     schema = described["content"][answer.headers["content-type"]]["schema"]
     whole = {**schema, "components": document["components"]}
     jsonschema.validate(answer.json, whole, jsonschema.Draft202012Validator, format_checker=jsonschema.FormatChecker())
-    assert {name.lower() for name in described.get("headers", {})} <= set(answer.headers)
+    documented = {name.lower(): header for name, header in described["headers"].items()}
+    assert {name for name, header in documented.items() if header["required"]} <= set(answer.headers)
+    assert set(answer.headers) & {name.lower() for name in EXPOSED_HEADERS} <= set(documented)
 
 
 SUBMIT, READ, GENERATE = ("post", "/v1/jobs"), ("get", "/v1/jobs/{job_id}"), ("post", "/v1/generate-prompt")
@@ -165,6 +172,23 @@ def test_what_comes_of_replaying_a_job_is_as_documented(document: dict[str, Any]
     answer = api.post(f"/v1/jobs/{job.id}/replay", body)
     assert answer.status == status
     holds(document, REPLAY, answer)
+
+
+@pytest.mark.parametrize(("status", "stored"), [(202, "running"), (202, "canceled"), (409, "succeeded"), (404, None)])
+def test_what_comes_of_canceling_a_job_is_as_documented(
+    document: dict[str, Any], status: int, stored: str | None
+) -> None:
+    world = World()
+    owner = OWNER if stored else OTHER_OWNER
+    job = world.has(a_job(stored or "running", owner=owner, expires_at_seconds=2**33, error=None))
+    answer = cancel(world, job.id)
+    assert answer.status == status
+    holds(document, ("post", "/v1/jobs/{job_id}/cancel"), answer)
+
+
+@pytest.mark.parametrize("history", [None, two_retries("aws")], ids=["not started", "ended"])
+def test_an_execution_is_read_as_documented(document: dict[str, Any], history: Any) -> None:
+    holds(document, ("get", "/v1/jobs/{job_id}/execution"), Reading(history).get())
 
 
 def test_replaying_needs_no_body(document: dict[str, Any]) -> None:

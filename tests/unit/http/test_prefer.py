@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from promptmill.errors import InvalidHeader
 from promptmill.http.prefer import wait_seconds
 from tests.support.builders import PROMPT, a_job
-from tests.unit.http.calls import BASE_URL, OWNER, Api
+from tests.unit.http.calls import BASE_URL, OWNER, Api, an_event
 from tests.unit.http.test_generate_prompt import EndingStore, ending
 
 if TYPE_CHECKING:
@@ -35,24 +35,49 @@ BODY = {"kind": "enhance", "prompt": PROMPT}
         ("respond-async", 0),
         ("waiting=3", 0),
         ("return=minimal; wait=99", 0),
+        ('foo="a,wait=99"', 0),
+        ('foo="a,\\",wait=99", wait=4', 4),
+        ('foo="open, wait=6', 6),
     ],
 )
 def test_the_first_wait_counts_and_other_preferences_are_ignored(header: str, seconds: int) -> None:
-    assert wait_seconds({"prefer": header}) == seconds
+    assert wait_seconds(header) == seconds
 
 
 @pytest.mark.parametrize(
-    "header", ["wait", "wait=", "wait=0", "wait=26", "wait=-1", "wait=1.5", "wait=ten", 'wait="', "wait=1e1", "x" * 257]
+    "header",
+    [
+        "wait",
+        "wait=",
+        "wait=0",
+        "wait=26",
+        "wait=-1",
+        "wait=1.5",
+        "wait=ten",
+        "wait=\uff11",
+        'wait="',
+        "wait=1e1",
+        "x" * 257,
+    ],
 )
 def test_a_wait_outside_its_limits_is_refused(header: str) -> None:
     with pytest.raises(InvalidHeader):
-        wait_seconds({"prefer": header})
+        wait_seconds(header)
 
 
 @given(st.text(max_size=300))
 def test_any_header_is_a_number_of_seconds_in_the_limits_or_refused(header: str) -> None:
     with contextlib.suppress(InvalidHeader):
-        assert 0 <= wait_seconds({"prefer": header}) <= 25
+        assert 0 <= wait_seconds(header) <= 25
+
+
+def test_of_two_header_lines_the_first_wait_counts() -> None:
+    """As a REST API sends them: all lines in one place, the last of them in another."""
+    api, job = Api(), a_job("succeeded", owner=OWNER, expires_at_seconds=2**33)
+    api.jobs.add(job)
+    event = an_event("GET", f"/v1/jobs/{job.id}", headers={"Prefer": "wait=2"})
+    event["multiValueHeaders"] = {"Prefer": ["wait=1", "wait=2"]}
+    assert api.read(event).headers["preference-applied"] == "wait=1"
 
 
 def post(api: Api, prefer: str) -> Reply:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 512 * 1024
 # A body of half a megabyte can have more findings than an answer has room for.
 MAX_FINDINGS = 50
+# Enough to find a key by; longer ones are not worth sending back.
+MAX_POINTER_PART = 256
 # Bodies nest one deep: /metadata/<key>.
 _KEY_DEPTH = 2
 
@@ -121,5 +123,6 @@ def _finding(finding: ErrorDetails, *, tags: list[str]) -> tuple[str, str]:
     if len(parts) > _KEY_DEPTH and parts[-1] == "[key]":
         # What pydantic adds to the place of a bad key.
         parts.pop()
-    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    # A part may be a key that the caller made up.
+    pointer = "".join("/" + part[:MAX_POINTER_PART].replace("~", "~0").replace("/", "~1") for part in parts)
     return pointer, finding["msg"].removeprefix("Value error, ")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from promptmill.clock import is_id, now_ms
-from promptmill.errors import JobNotFound, JobStateBroken
-from promptmill.http.documents import responses
+from promptmill.clock import now_ms
+from promptmill.errors import JobStateBroken
+from promptmill.http.documents import CANCELED, responses
 from promptmill.http.job_answer import job_answer
-from promptmill.http.resolver import caller, make_resolver, note_in_log
+from promptmill.http.resolver import caller, known_job_id, make_resolver, note_in_log
 
 if TYPE_CHECKING:
     from promptmill.artifacts.store import ArtifactStore
@@ -43,12 +43,12 @@ def cancel_api(settlement: Settlement | None = None) -> APIGatewayRestResolver:
         "Canceling it again answers the same; 409 when it has ended otherwise. What was paid stays in its cost.",
         tags=["Jobs"],
         operation_id="cancelJob",
-        responses=responses("job", HTTPStatus.ACCEPTED, 404, 409, 503),
+        responses=responses(
+            "job", HTTPStatus.ACCEPTED, 404, 503, problems={409: "The job has ended otherwise."}, headers=CANCELED
+        ),
     )
     def cancel_job(job_id: str) -> Response[Any]:
-        if not is_id("job", job_id):
-            raise JobNotFound
-        note_in_log(job_id=job_id)
+        note_in_log(job_id=known_job_id(job_id))
         canceled = (settlement or default_settlement()).cancel(job_id, caller(app).owner, at_ms=now_ms())
         if not canceled.concluded:
             note_in_log(left_to="sweeper")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from promptmill.clock import is_id
-from promptmill.errors import InvalidParameter, JobNotFound
+from promptmill.errors import InvalidParameter
 from promptmill.http.documents import responses
-from promptmill.http.resolver import caller, json_response, note_in_log
+from promptmill.http.resolver import caller, json_response, known_job_id, note_in_log, query_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,15 +31,14 @@ def add_diff_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore]) ->
             HTTPStatus.OK,
             404,
             503,
-            problems={400: "`with` is missing, given twice, or not the id of a job."},
+            problems={400: "`with` is missing, given twice, not the id of a job, or not the only parameter."},
         ),
     )
     def diff_jobs(job_id: str) -> Response[Any]:
         from promptmill.jobs.replay.diff import job_diff
 
-        other_id = compared_with(app.current_event.raw_event.get("multiValueQueryStringParameters") or {})
-        if not is_id("job", job_id):
-            raise JobNotFound
+        other_id = compared_with(query_parameters(app))
+        known_job_id(job_id)
         owner = caller(app).owner
         one, other = (jobs().get(each, owner) for each in (job_id, other_id))
         note_in_log(job_id=one.id, compared_with=other.id)
@@ -47,8 +46,10 @@ def add_diff_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore]) ->
 
 
 def compared_with(parameters: Mapping[str, list[str]]) -> str:
-    """The job id of ``with``; raises ``InvalidParameter`` unless there is exactly one."""
+    """The job id of ``with``; raises ``InvalidParameter`` unless there is exactly one, and nothing else."""
     values = parameters.get("with", [])
     if len(values) != 1 or not is_id("job", values[0]):
-        raise InvalidParameter("with must be the id of one other job.")
+        raise InvalidParameter("with must be the id of one job.")
+    if len(parameters) > 1:
+        raise InvalidParameter("The only parameter is with.")
     return values[0]

@@ -22,32 +22,54 @@ _MODELS = {
     "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
 _PROBLEMS = {
-    400: "A header or a query parameter breaks a rule, or the body is not a JSON object.",
+    400: "A header or a query parameter breaks a rule.",
     404: "There is no such job, or it is another owner's.",
-    409: "The same request, under the same Idempotency-Key, is being accepted right now (then with `Retry-After`), or "
-    "the job's state does not allow it.",
+    409: "The same request, under the same Idempotency-Key, is being accepted right now.",
     413: "The body is over 512 KiB.",
     415: "The body is not said to be JSON.",
     422: "The body breaks a rule (`errors` says which and where), or its Idempotency-Key was used with another body. "
     "Nothing was stored.",
-    429: "Over the rate limit; nothing was stored. `Retry-After` says when to try again.",
+    429: "Over the rate limit; nothing was charged. `Retry-After` says when to try again.",
     502: "The job ended without a result.",
-    503: "Not possible right now; nothing was charged. Try again after `Retry-After` seconds.",
+    503: "Not possible right now. Try again after `Retry-After` seconds.",
 }
-_TEXT = {"schema": {"type": "string"}}
-_COUNT = {"schema": {"type": "integer"}}
+_OF_A_BODY = {400: "A header breaks a rule, or the body is not a JSON object."}
+
+
+def _header(description: str, kind: str = "string", *, always: bool = True) -> dict[str, Any]:
+    return {"description": description, "required": always, "schema": {"type": kind}}
+
+
+_REQUEST_ID = {"x-request-id": _header("Names the request in the log.")}
 _RATE = {
-    "RateLimit": {"description": "What is left and when more is free.", **_TEXT},
-    "RateLimit-Policy": {"description": "The limit that holds.", **_TEXT},
+    "RateLimit": _header("What is left and when more is free."),
+    "RateLimit-Policy": _header("The limit that holds."),
 }
-_TAG = {"ETag": {"description": "Changes with the job.", **_TEXT}}
-_RETRY = {"Retry-After": {"description": "Seconds.", **_COUNT}}
-_HEADERS: dict[int, dict[str, Any]] = {
-    202: {"Location": {"description": "The job.", **_TEXT}, **_RETRY, **_RATE, **_TAG},
-    409: _RETRY,
+_TAG = {"ETag": _header("Changes with the job.")}
+_LOCATION = {"Location": _header("The job.")}
+_RETRY = {"Retry-After": _header("Seconds.", "integer")}
+_RETRY_AT_TIMES = {"Retry-After": _header("Seconds; while trying again can help.", "integer", always=False)}
+_WAITED = {"Preference-Applied": _header("`wait=N`, when it was asked for.", always=False)}
+_REPLAYED = {"Idempotency-Replayed": _header("`true` when an earlier request made the job.", always=False)}
+
+READ = {200: {**_TAG, **_RETRY_AT_TIMES, **_WAITED}, 304: {**_TAG, **_RETRY_AT_TIMES, **_WAITED}}
+CANCELED = {202: _TAG}
+SUBMITTED = {
+    200: {**_LOCATION, **_RATE, **_TAG, **_WAITED, **_REPLAYED},
+    202: {**_LOCATION, **_RETRY, **_RATE, **_TAG, **_WAITED, **_REPLAYED},
+    409: _RETRY_AT_TIMES,
+}
+GENERATED = {
+    200: {**_RATE, **_REPLAYED},
+    202: {**_LOCATION, **_RETRY, **_RATE, **_TAG, **_REPLAYED},
+    409: _RETRY_AT_TIMES,
+    # A job that did not succeed answers so too, and was counted.
+    422: {name: {**header, "required": False} for name, header in {**_RATE, **_REPLAYED}.items()},
+    502: {**_RATE, **_REPLAYED},
     429: {**_RETRY, **_RATE},
-    503: _RETRY,
 }
+"""The headers of an operation's answers, by status, besides those of every answer with that status."""
+_ALWAYS = {429: {**_RETRY, **_RATE}, 503: _RETRY}
 
 
 _PREFER = {
@@ -69,25 +91,23 @@ _IDEMPOTENCY_KEY = {
     "the first one made, and `Idempotency-Replayed: true`.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
 }
-_WITH = {
-    "in": "query",
-    "name": "with",
-    "required": True,
-    "description": "The id of the other job.",
-    "schema": {"type": "string"},
-}
-QUERY_PARAMETERS = {"diffJobs": [_WITH]}
-"""The query parameters of each operation, read one by one so that a refusal says what is wrong."""
-OPTIONAL_BODIES = {"replayJob"}
-"""The operations whose body may be absent."""
-
-
 _LAST_EVENT_ID = {
     "in": "header",
     "name": "Last-Event-ID",
     "description": "The id of the last event the caller got. Without it, all events are sent.",
     "schema": {"type": "string", "maxLength": 13},
 }
+_WITH = {
+    "in": "query",
+    "name": "with",
+    "required": True,
+    "description": "The id of the job to compare with.",
+    "schema": {"type": "string", "maxLength": 30},
+}
+QUERY_PARAMETERS = {"diffJobs": [_WITH]}
+"""The query parameters of each operation, read one by one so that a refusal says what is wrong."""
+OPTIONAL_BODIES = {"replayJob"}
+"""The operations whose body may be absent."""
 HEADER_PARAMETERS = {
     "submitJob": [_IDEMPOTENCY_KEY, _PREFER],
     "replayJob": [_IDEMPOTENCY_KEY, _PREFER],
@@ -98,34 +118,40 @@ HEADER_PARAMETERS = {
 """The request headers of each operation, which no handler's signature names."""
 
 
-def responses(model: str, *statuses: int, problems: Mapping[int, str] | None = None) -> dict[int, Any]:
-    """The responses of a route: 2xx carry ``model`` (202 always a job), the others a problem. 500 is added to all.
+def responses(
+    model: str,
+    *statuses: int,
+    problems: Mapping[int, str] | None = None,
+    headers: Mapping[int, Mapping[str, Any]] | None = None,
+) -> dict[int, Any]:
+    """The responses of a route: 2xx carry ``model`` (202 always a job), the others a problem.
 
-    ``problems`` says what a status means here, where it is not what it means elsewhere; its headers are then its own.
+    ``problems`` says what a status means here, where it is not what it means elsewhere. A fault of ours is added.
     """
-    return (
-        {int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status)) for status in statuses}
-        | {status: _problem(description) for status, description in (problems or {}).items()}
-        | {500: _problem("A fault of ours.")}
-    )
+    texts = {**_PROBLEMS, **(_OF_A_BODY if HTTPStatus.REQUEST_ENTITY_TOO_LARGE in statuses else {}), **(problems or {})}
+    found: dict[int, Any] = {
+        int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status), texts)
+        for status in (*statuses, *(problems or {}))
+    }
+    found[500] = _problem("A fault of ours.")
+    for status, response in found.items():
+        own = (headers or {}).get(status, {})
+        response["headers"] = {**_REQUEST_ID, **_ALWAYS.get(status, {}), **own}
+    return found
 
 
-def _response(model: str, status: int) -> dict[str, Any]:
+def _response(model: str, status: int, texts: Mapping[int, str]) -> dict[str, Any]:
     if status == HTTPStatus.NOT_MODIFIED:
-        return {"description": "The caller has this answer.", "headers": _TAG}
+        return {"description": "The caller has this answer."}
     if status == HTTPStatus.NO_CONTENT:
         return {"description": "The job is done and the caller has every event."}
     if status >= HTTPStatus.BAD_REQUEST:
-        return _problem(_PROBLEMS[status]) | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
+        return _problem(texts[status])
     schema, description = _MODELS[model]
     if model == "events":
-        return {"description": description, "content": {EVENT_STREAM: _TEXT}}
+        return {"description": description, "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
     content = {"schema": {"$ref": f"#/components/schemas/{schema}"} if schema else {"type": "object"}}
-    return {
-        "description": description,
-        "content": {"application/json": content},
-        **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
-    }
+    return {"description": description, "content": {"application/json": content}}
 
 
 def _problem(description: str) -> dict[str, Any]:
@@ -133,3 +159,11 @@ def _problem(description: str) -> dict[str, Any]:
         "description": description,
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+
+
+def gateway_response() -> dict[str, Any]:
+    """What the gateway may answer in place of any operation."""
+    return _problem(
+        "What the gateway answers itself: 413 for a request over 10 MB, 429 with `Retry-After` and the rate headers "
+        "over the rate of the whole API, 502 or 504 when a function did not answer."
+    ) | {"headers": _REQUEST_ID}

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from promptmill.clock import is_id
-from promptmill.errors import JobNotFound
 from promptmill.http.documents import responses
-from promptmill.http.resolver import caller, json_response, note_in_log
+from promptmill.http.resolver import caller, json_response, known_job_id, note_in_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +27,9 @@ def add_execution_route(
         summary="Read a job's execution",
         description="The steps in the order they were entered, with the attempts of each, the waits between them, the "
         "names of their errors, milliseconds and cost. A step that was entered twice, for another model or after a "
-        "redrive, stands twice. `status` is null, and `steps` empty, while the execution has not started and once its "
-        "history is gone, 90 days after its end.",
+        "redrive, stands twice. `CheckRate` that fails its condition is no fault: `CheckBurst` decides then. `status` "
+        "is null, and `steps` empty, while the execution has not started and once its history is gone, 90 days after "
+        "its end.",
         tags=["Jobs"],
         operation_id="readExecution",
         responses=responses("execution", HTTPStatus.OK, 404, 503),
@@ -38,9 +37,7 @@ def add_execution_route(
     def read_execution(job_id: str) -> Response[Any]:
         from promptmill.jobs.execution.reading import execution_reader
 
-        if not is_id("job", job_id):
-            raise JobNotFound
-        job = jobs().get(job_id, caller(app).owner)
+        job = jobs().get(known_job_id(job_id), caller(app).owner)
         note_in_log(job_id=job.id, kind=job.kind)
         document = (executions or execution_reader()).read(job)
         return json_response(HTTPStatus.OK, document, {"Cache-Control": "private, no-cache"})

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from promptmill.clock import now_ms, timestamp
 from promptmill.http.entity_tag import entity_tag, matches
-from promptmill.http.resolver import base_url, json_response
+from promptmill.http.resolver import base_url, json_response, request_header
 from promptmill.jobs.reading import public_job
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def job_answer(
     sent = {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}
     if not job.status.is_terminal:
         sent["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    if app.current_event.http_method == "GET" and matches(app.current_event.headers.get("if-none-match"), tag):
+    if app.current_event.http_method == "GET" and matches(request_header(app, "if-none-match"), tag):
         return Response(HTTPStatus.NOT_MODIFIED.value, body="", headers={**sent})
     return json_response(status, document, sent)
 

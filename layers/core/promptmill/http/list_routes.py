@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,24 @@ from promptmill.clock import now_ms
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.documents import responses
 from promptmill.http.job_answer import job_document
-from promptmill.http.resolver import caller, json_response
+from promptmill.http.resolver import caller, json_response, query_parameters
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
-    from promptmill.artifacts.store import ArtifactStore
-    from promptmill.jobs.listing.store import JobListing
+    from collections.abc import Callable
 
+    from promptmill.artifacts.store import ArtifactStore
+    from promptmill.jobs.listing.store import JobListing, JobPage
+    from promptmill.jobs.model import Job
+
+# A Lambda's answer has 6 MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_PAGE_BYTES = 5_000_000
 DESCRIPTION = (
     "The caller's jobs, newest first. `next_cursor` is the `cursor` of the next page of the same list, and null on the "
     "last one. A page may hold fewer than `limit` jobs, even none, while `has_more` is true: with `status` or `kind`, "
-    "one page looks at no more than 250 jobs, whatever it finds. Jobs made after the first page was read are on none "
-    "behind it. A new job, or a new status, is found about a second after it was written."
+    "one page looks at no more than 250 jobs, whatever it finds, and none is larger than 5 MB. Jobs made after the "
+    "first page was read are on none behind it. A new job, or a new status, is found about a second after it was "
+    "written. Until callers sign in, a caller is a network address, and who shares it shares the list."
 )
 
 
@@ -43,31 +50,40 @@ def add_list_routes(
         from promptmill.jobs.listing.cursor import cursor_key, make_cursor, position_of
         from promptmill.jobs.listing.query import list_request
 
-        asked = list_request(_parameters(app))
+        asked = list_request(query_parameters(app))
         (salt,) = settings().require("owner_salt")
         owner = caller(app).owner
         bound: dict[str, Any] = {"owner": owner, "job_filter": asked.job_filter, "key": cursor_key(salt)}
         after = None if asked.cursor is None else position_of(asked.cursor, **bound)
         page = (listing or _default_listing()).page(owner, asked.job_filter, limit=asked.limit, after=after)
         at_ms = now_ms()
+        shown, position = shown_jobs(
+            page,
+            lambda job: job_document(app, job, artifacts=lambda: artifacts or stored_artifacts(), at_ms=at_ms),
+        )
         body = {
             "object": "list",
-            "data": [
-                job_document(app, job, artifacts=lambda: artifacts or stored_artifacts(), at_ms=at_ms)
-                for job in page.jobs
-            ],
-            "has_more": page.position is not None,
-            "next_cursor": None if page.position is None else make_cursor(page.position, **bound),
+            "data": shown,
+            "has_more": position is not None,
+            "next_cursor": None if position is None else make_cursor(position, **bound),
         }
         return json_response(HTTPStatus.OK, body, {"Cache-Control": "private, no-cache"})
 
 
-def _parameters(app: APIGatewayRestResolver) -> dict[str, list[str]]:
-    """The query string's parameters, each with all its values."""
-    event = app.current_event
-    return event.multi_value_query_string_parameters or {
-        name: [value] for name, value in event.query_string_parameters.items()
-    }
+def shown_jobs(
+    page: JobPage, document: Callable[[Job], dict[str, Any]], *, max_bytes: int = MAX_PAGE_BYTES
+) -> tuple[list[dict[str, Any]], str | None]:
+    """The documents of a page's jobs, as many as one answer has room for, and where the next page goes on."""
+    shown: list[dict[str, Any]] = []
+    room_bytes = max_bytes
+    for job in page.jobs:
+        entry = document(job)
+        # As the runtime sends it: the body, which is JSON, as a string within JSON, which older ones write in ASCII.
+        room_bytes -= len(json.dumps(json.dumps(entry, ensure_ascii=False)))
+        if shown and room_bytes < 0:
+            return shown, str(shown[-1]["id"])
+        shown.append(entry)
+    return shown, page.position
 
 
 def _default_listing() -> JobListing:

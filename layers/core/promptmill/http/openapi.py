@@ -15,7 +15,7 @@ def openapi_document() -> dict[str, Any]:
     from pydantic.json_schema import models_json_schema
 
     from promptmill.http.cancel_routes import cancel_api
-    from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS
+    from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS, gateway_response
     from promptmill.http.list_parameters import list_parameters
     from promptmill.http.read_routes import read_api
     from promptmill.http.schemas import ANSWERS
@@ -45,6 +45,7 @@ def openapi_document() -> dict[str, Any]:
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)
+            operation["responses"]["default"] = gateway_response()
             name = operation["operationId"]
             more = [*queries.get(name, []), *HEADER_PARAMETERS.get(name, [])]
             if name in OPTIONAL_BODIES:

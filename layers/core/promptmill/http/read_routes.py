@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from promptmill.clock import is_id
-from promptmill.errors import JobNotFound
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.diff_routes import add_diff_route
-from promptmill.http.documents import responses
+from promptmill.http.documents import READ, responses
 from promptmill.http.execution_routes import add_execution_route
 from promptmill.http.job_answer import job_answer, job_later
 from promptmill.http.list_routes import add_list_routes
 from promptmill.http.prefer import wait_seconds
-from promptmill.http.resolver import caller, json_response, make_resolver, note_in_log
+from promptmill.http.resolver import caller, json_response, known_job_id, make_resolver, note_in_log, request_header
 from promptmill.http.stream_routes import add_stream_routes
 from promptmill.jobs.waiting import wait_for_end
 from promptmill.settings import settings
@@ -61,15 +59,13 @@ def read_api(
         "Links in an image result end after 15 minutes; read again for new ones.",
         tags=["Jobs"],
         operation_id="readJob",
-        responses=responses("job", HTTPStatus.OK, 304, 400, 404, 503),
+        responses=responses("job", HTTPStatus.OK, 304, 400, 404, 503, headers=READ),
     )
     def read_job(job_id: str) -> Response[Any]:
-        if not is_id("job", job_id):
-            raise JobNotFound
-        seconds = wait_seconds(app.current_event.headers)
+        seconds = wait_seconds(request_header(app, "prefer"))
         owner = caller(app).owner
         store = jobs or _default_jobs()
-        job = store.get(job_id, owner)
+        job = store.get(known_job_id(job_id), owner)
         note_in_log(job_id=job.id, kind=job.kind)
         headers = {}
         if seconds:

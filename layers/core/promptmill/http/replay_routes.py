@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from promptmill.clock import is_id
-from promptmill.errors import JobNotFound, NothingRecorded
+from promptmill.errors import NothingRecorded
 from promptmill.http.body import reads_body, validated
-from promptmill.http.documents import responses
-from promptmill.http.resolver import caller, note_in_log
+from promptmill.http.documents import SUBMITTED, responses
+from promptmill.http.resolver import caller, known_job_id, note_in_log
 from promptmill.jobs.intake import Replay
 from promptmill.jobs.ledger import recorded_call
 from promptmill.jobs.model import ReplayMode
@@ -48,13 +47,12 @@ def add_replay_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore], 
                 409: "Mode `recorded`, and no model ever answered the job that is to be replayed; or the same request, "
                 "under the same Idempotency-Key, is being accepted right now (`retryable`)."
             },
+            headers=SUBMITTED,
         ),
     )
     @reads_body(app, ReplayJob, may_be_absent=True)
     def replay_job(job_id: str, body: Annotated[ReplayJob, Body()]) -> Response[Any]:
-        if not is_id("job", job_id):
-            raise JobNotFound
-        source = jobs().load_source(job_id, caller(app).owner)
+        source = jobs().load_source(known_job_id(job_id), caller(app).owner)
         note_in_log(replay_of=job_id, mode=body.mode.value)
         overrides = body.model_dump(exclude={"mode"}, exclude_none=True)
         request = validated(merge_overrides(source.job, overrides, body.mode), JobRequest)

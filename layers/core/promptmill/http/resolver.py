@@ -1,4 +1,4 @@
-"""The HTTP edge both API functions share: errors as problems, CORS, request ids, one log line per request."""
+"""The HTTP edge the API functions share: errors as problems, CORS, request ids, one log line per request."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
-from promptmill.clock import monotonic_ms
-from promptmill.errors import PromptmillError
+from promptmill.clock import is_id, monotonic_ms
+from promptmill.errors import JobNotFound, PromptmillError
 from promptmill.http import problem
 from promptmill.identity.caller import Caller, caller_of
 from promptmill.settings import settings
@@ -95,6 +95,24 @@ def caller(app: APIGatewayRestResolver) -> Caller:
     """Who is calling."""
     (salt,) = settings().require("owner_salt")
     return caller_of(app.current_event.raw_event, salt=salt)
+
+
+def request_header(app: APIGatewayRestResolver, name: str) -> str:
+    """A request header; lines of the same name are one, joined by commas (RFC 9110 §5.3). Empty without any."""
+    sent = app.current_event.raw_event.get("multiValueHeaders") or {}
+    return ", ".join(value for own, values in sent.items() if own.lower() == name.lower() for value in values)
+
+
+def query_parameters(app: APIGatewayRestResolver) -> dict[str, list[str]]:
+    """The query string's parameters, each with all its values."""
+    return app.current_event.raw_event.get("multiValueQueryStringParameters") or {}
+
+
+def known_job_id(job_id: str) -> str:
+    """The id in a path; raises ``JobNotFound`` for what cannot be one."""
+    if not is_id("job", job_id):
+        raise JobNotFound
+    return job_id
 
 
 def base_url(event: dict[str, Any]) -> str:

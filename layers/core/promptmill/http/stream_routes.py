@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from promptmill.clock import is_id, now_ms
-from promptmill.errors import InvalidHeader, JobNotFound, StoreUnavailable
+from promptmill.clock import now_ms
+from promptmill.errors import InvalidHeader, StoreUnavailable
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.documents import EVENT_STREAM, responses
 from promptmill.http.job_answer import job_document, within_invocation_ms
-from promptmill.http.resolver import caller, note_in_log
+from promptmill.http.resolver import caller, known_job_id, note_in_log, request_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
     from promptmill.jobs.streaming.events import News, Place
@@ -51,9 +51,8 @@ def add_stream_routes(
     def follow_job(job_id: str) -> Response[Any]:
         from promptmill.jobs.streaming.events import answer_text, news_of
 
-        if not is_id("job", job_id):
-            raise JobNotFound
-        after = _last_place(app.current_event.headers)
+        known_job_id(job_id)
+        after = _last_place(request_header(app, "last-event-id"))
         owner = caller(app).owner
         store = chunks or _default_chunks()
 
@@ -76,11 +75,10 @@ def add_stream_routes(
         return Response(HTTPStatus.OK.value, EVENT_STREAM, answer_text(news, after), headers)
 
 
-def _last_place(headers: Mapping[str, str]) -> Place | None:
+def _last_place(event_id: str) -> Place | None:
     """The place the Last-Event-ID header names; raises ``InvalidHeader`` when it is no id of ours."""
     from promptmill.jobs.streaming.events import place_of
 
-    event_id = headers.get("last-event-id")
     try:
         return place_of(event_id) if event_id else None
     except ValueError:

@@ -14,13 +14,21 @@ from promptmill.errors import ContentBlocked, RateLimited, describe_code
 from promptmill.http import problem
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.body import reads_body
-from promptmill.http.documents import responses
+from promptmill.http.documents import GENERATED, SUBMITTED, responses
 from promptmill.http.idempotency_key import idempotency_key
 from promptmill.http.job_answer import accepted_headers, job_answer, job_later
 from promptmill.http.prefer import wait_seconds
 from promptmill.http.rate_headers import rate_headers
 from promptmill.http.replay_routes import add_replay_route
-from promptmill.http.resolver import base_url, caller, json_response, make_resolver, note_in_log, request_id
+from promptmill.http.resolver import (
+    base_url,
+    caller,
+    json_response,
+    make_resolver,
+    note_in_log,
+    request_header,
+    request_id,
+)
 from promptmill.http.trace import trace_of
 from promptmill.jobs.intake import Intake, Origin
 from promptmill.jobs.model import JobStatus, ReplayMode
@@ -72,7 +80,7 @@ def submit_api(
         return job_later(app, job, lambda: parts.jobs.get(job.id, job.owner), wait, budget_ms)
 
     def accept(request: EnhanceJob | ImageJob, replay: Replay | None = None) -> Response[Any]:
-        seconds = wait_seconds(app.current_event.headers)
+        seconds = wait_seconds(request_header(app, "prefer"))
         parts = intake or default_intake()
         job, headers = _submit(app, parts, request, replay)
         headers |= accepted_headers(app, job)
@@ -89,7 +97,7 @@ def submit_api(
         "within N seconds. Follow it at the Location.",
         tags=["Jobs"],
         operation_id="submitJob",
-        responses=responses("job", HTTPStatus.OK, 202, 400, 409, 413, 415, 422, 429, 503),
+        responses=responses("job", HTTPStatus.OK, 202, 400, 409, 413, 415, 422, 429, 503, headers=SUBMITTED),
     )
     @reads_body(app, JobRequest)
     def submit_job(body: Annotated[JobRequest, Body()]) -> Response[Any]:
@@ -101,7 +109,15 @@ def submit_api(
         description="An enhance job whose result is waited for, up to 25 seconds; after that, 202 with the job.",
         tags=["Jobs"],
         operation_id="generatePrompt",
-        responses=responses("generated", HTTPStatus.OK, 202, 400, 409, 413, 415, 422, 429, 502, 503),
+        responses=responses(
+            "generated",
+            *(HTTPStatus.OK, 202, 400, 409, 413, 415, 429, 502, 503),
+            problems={
+                422: "The body breaks a rule (`errors` says which and where), its Idempotency-Key was used with "
+                "another body, or the content filter refused the prompt."
+            },
+            headers=GENERATED,
+        ),
     )
     @reads_body(app, GeneratePrompt)
     def generate_prompt(body: Annotated[GeneratePrompt, Body()]) -> Response[Any]:
