@@ -53,6 +53,15 @@ def test_what_the_gateway_answers_itself_is_a_problem_document_with_its_own_stat
     assert answer["responseParameters"]["gatewayresponse.header.x-request-id"] == "context.requestId"
 
 
+def test_a_throttled_caller_is_told_the_limit_that_holds() -> None:
+    (stage,) = of_type("AWS::ApiGateway::Stage").values()
+    limit = stage["MethodSettings"][0]["ThrottlingRateLimit"]
+    headers = answers()["THROTTLED"]["responseParameters"]
+    assert headers["gatewayresponse.header.RateLimit-Policy"] == f"'\"gateway\";q={limit};w=1'"
+    assert headers["gatewayresponse.header.RateLimit"].startswith('\'"gateway";r=0;t=')
+    assert headers["gatewayresponse.header.Retry-After"]
+
+
 def test_the_event_log_gets_ids_and_figures_and_not_what_callers_wrote() -> None:
     target = of_type("AWS::Events::Rule")["LogEventsRule"]["Targets"][0]
     paths = target["InputTransformer"]["InputPathsMap"]
