@@ -8,9 +8,10 @@ from promptmill.jobs.gateway import generation_workflow
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import settling_store
 from promptmill.metrics import report_counts
+from promptmill.settings import settings
 
-# What one job takes at its slowest: six calls of three seconds.
-RESERVE_MS = 20_000
+# What one job takes at its slowest: three calls of DynamoDB of three seconds, three of other services tried twice.
+RESERVE_MS = 30_000
 
 
 def lambda_handler(
@@ -21,5 +22,7 @@ def lambda_handler(
         at_ms=now_ms() if at_ms is None else at_ms,
         has_time=lambda: context.get_remaining_time_in_millis() > RESERVE_MS,
     )
-    report_counts({"JobsSwept": done.total()} | {f"JobsSwept{verdict.title()}": n for verdict, n in done.items()})
+    (stage,) = settings().require("stage")
+    swept = {f"JobsSwept{verdict.title()}": count for verdict, count in done.items()}
+    report_counts({"JobsSwept": done.total()} | swept, stage=stage)
     return dict(done)

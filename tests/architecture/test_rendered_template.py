@@ -55,7 +55,7 @@ def test_what_the_gateway_answers_itself_is_a_problem_document_with_its_own_stat
 
 def test_a_throttled_caller_is_told_the_limit_that_holds() -> None:
     (stage,) = of_type("AWS::ApiGateway::Stage").values()
-    limit = stage["MethodSettings"][0]["ThrottlingRateLimit"]
+    limit = stage["MethodSettings"][0]["ThrottlingRateLimit"]["Fn::If"][1]
     headers = answers()["THROTTLED"]["responseParameters"]
     assert headers["gatewayresponse.header.RateLimit-Policy"] == f"'\"gateway\";q={limit};w=1'"
     assert headers["gatewayresponse.header.RateLimit"].startswith('\'"gateway";r=0;t=')

@@ -14,6 +14,7 @@ from promptmill.jobs.ledger import CallStatus
 from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore, StoredWork
 from tests.support.api import Api, eventually, new_address
+from tests.support.inbox import subscriber_inbox
 from tests.support.outcomes import ended_execution, outcomes
 from tests.support.published import check_event
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 CALLERS = 4
 JOBS_EACH = 5
 ANSWER_MS = 1_500
+ANOTHER = {"kind": "enhance", "prompt": "Write a lullaby for somebody else."}
 
 
 def cancel(api: Api, job_id: str) -> httpx.Response:
@@ -70,6 +72,24 @@ def test_a_job_that_is_canceled_while_the_model_answers_ends_at_once_and_pays_fo
     assert cancel(api, job_id).json() == job
     assert len(outcomes(stack, job_id)) == 1
     assert is_closed(stack, job_id)
+
+
+def test_a_job_that_is_canceled_before_it_began_was_announced_and_counted_all_the_same(
+    stack: Stack, api: Api, jobs: JobStore
+) -> None:
+    """Or submitting and canceling in a row would be free."""
+    job_id = api.submit(kind="enhance", prompt="Write a lullaby that nobody waits for.")["id"]
+    assert cancel(api, job_id).status_code == 202
+    execution = ended_execution(stack, job_id)
+    assert execution["status"] == "ABORTED"
+    assert jobs.load_work(job_id).calls == ()
+    eventually(lambda: outcomes(stack, job_id) or None)
+    assert sorted(event["detail-type"] for event in subscriber_inbox(stack).of(job_id)) == [
+        "job.accepted",
+        "job.canceled",
+    ]
+    # One of the burst of ten is taken by the canceled job, the other by this one.
+    assert "r=8" in api.http.post("/v1/jobs", json=ANOTHER).headers["ratelimit"]
 
 
 def is_closed(stack: Stack, job_id: str) -> bool:

@@ -268,8 +268,15 @@ def test_settling_it_again_says_the_same_and_changes_nothing(jobs: JobStore) -> 
     job = added(jobs)
     jobs.settle_unstarted(job.id, at=AT, error={"code": "workflow_unavailable"})
     before = jobs.get(job.id, OWNER, at_ms=AT_MS)
-    assert jobs.settle_unstarted(job.id, at=LATER, error={"code": "internal_error"})
+    assert jobs.settle_unstarted(job.id, at=LATER, error={"code": "workflow_unavailable"})
     assert jobs.get(job.id, OWNER, at_ms=AT_MS) == before
+
+
+def test_a_job_whose_execution_ran_and_failed_was_started(jobs: JobStore) -> None:
+    """Its caller must not hear that nothing was charged."""
+    job = added(jobs, "failed", error={"code": "provider_error", "step": "InvokeBedrock"})
+    assert not jobs.settle_unstarted(job.id, at=LATER, error={"code": "workflow_unavailable", "step": "StartExecution"})
+    assert jobs.get(job.id, OWNER, at_ms=AT_MS) == job
 
 
 @pytest.mark.parametrize("status", ["running", "succeeded", "rejected", "canceled", "expired"])

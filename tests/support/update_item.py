@@ -37,6 +37,12 @@ def update_item(item: Item, arguments: Mapping[str, Any]) -> tuple[Item, Item] |
 
 
 def _holds(condition: str, item: Item, names: Mapping[str, str], values: Mapping[str, Any]) -> bool:
+    condition, _, absent = condition.partition(" AND ")
+    if absent:
+        missing = re.fullmatch(r"attribute_not_exists\(([#\w]+)\)", absent)
+        assert missing is not None, absent
+        if names.get(missing[1], missing[1]) in item:
+            return False
     among = re.fullmatch(r"([#\w]+) IN \((:\w+(?:, :\w+)*)\)", condition)
     assert among is not None, condition
     return item.get(names.get(among[1], among[1])) in [values[name] for name in among[2].split(", ")]

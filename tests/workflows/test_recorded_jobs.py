@@ -161,5 +161,5 @@ def test_a_recorded_job_that_was_canceled_stays_canceled(runs: Runs) -> None:
     run = runs.of(CANCELED)
     assert run.job.status is JobStatus.CANCELED
     assert run.job.result is None
-    assert run.execution.states[-2:] == ["ReplayRecorded", "JobAlreadySettled"]
+    assert run.execution.states[-2:] == ["ReplayRecorded", "StopSettled"]
     assert run.event_names == ["job.accepted"]

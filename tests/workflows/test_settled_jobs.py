@@ -74,6 +74,7 @@ PERSISTED_TWICE = case("persisted_twice", runs_again_on=A_MOMENT_AGO)
 # The first execution dies between its result and its status; the second finds the result.
 RESUMED = case("resumed", machine=missing("JobsTableName", "PersistResult"), runs_again_on=Machine(), slow=True)
 EXPIRED = case("expired", deadline_in_ms=-1)
+CANCELED_UNSTOPPABLE = case("canceled_unstoppable", machine=Machine(stops_another=True), before=canceled)
 UNSTOPPABLE = case("expired_unstoppable", machine=Machine(stops_another=True), deadline_in_ms=-1)
 # The model would answer, but later than the job has time for.
 EXPIRED_ON_THE_WAY = case("expired_on_the_way", chat=[{"delay_ms": 9000}], deadline_in_ms=5000, slow=True)
@@ -85,8 +86,8 @@ def test_a_canceled_job_stays_canceled_and_has_no_other_end(runs: Runs, one: Cas
     assert run.job.status is JobStatus.CANCELED
     assert run.job.error is None
     assert run.job.result is None
-    assert run.execution.status == "SUCCEEDED"
-    assert run.execution.states[-1] == "JobAlreadySettled"
+    assert (run.execution.status, run.execution.error) == ("ABORTED", "JobSettled")
+    assert run.execution.states[-1] == "StopSettled"
     assert run.event_names == ["job.accepted"]
     assert run.faults_left == []
 
@@ -138,7 +139,7 @@ def test_a_second_execution_of_a_finished_job_changes_nothing(runs: Runs) -> Non
     run = runs.of(RUN_TWICE)
     first, second = run.executions
     assert first.states[-1] == "CloseSucceeded"
-    assert second.states[-3:] == ["AssemblePrompt", "RecordFailure", "JobAlreadySettled"]
+    assert second.states[-3:] == ["AssemblePrompt", "RecordFailure", "StopSettled"]
     assert run.job.status is JobStatus.SUCCEEDED
     assert len(run.calls) == len(run.provider_calls) == 1
     assert run.event_names.count("job.succeeded") == 1
@@ -147,7 +148,7 @@ def test_a_second_execution_of_a_finished_job_changes_nothing(runs: Runs) -> Non
 def test_two_executions_of_one_job_at_the_same_time_make_one_result_and_one_event(runs: Runs) -> None:
     run = runs.of(OVERLAPPING)
     ends = {execution.states[-1] for execution in run.executions}
-    assert {"CloseSucceeded"} <= ends <= {"CloseSucceeded", "JobAlreadySettled"}
+    assert {"CloseSucceeded"} <= ends <= {"CloseSucceeded", "StopSettled"}
     assert run.job.status is JobStatus.SUCCEEDED
     outcomes = [e["detail"]["metadata"] for e in run.events if e["detail-type"] == "job.succeeded"]
     assert {outcome["id"] for outcome in outcomes} == {outcome_event_id(run.job.id)}
@@ -196,3 +197,11 @@ def test_an_expired_job_whose_execution_cannot_be_stopped_fails_it(runs: Runs) -
     assert run.execution.states[-2:] == ["StopExpired", "JobFailed"]
     assert (run.execution.status, run.execution.error) == ("FAILED", "DeadlinePassed")
     assert run.job.status is JobStatus.EXPIRED
+
+
+def test_a_canceled_job_whose_execution_cannot_be_stopped_ends_it_quietly(runs: Runs) -> None:
+    run = runs.of(CANCELED_UNSTOPPABLE)
+    assert run.execution.states[-2:] == ["StopSettled", "JobAlreadySettled"]
+    assert run.execution.status == "SUCCEEDED"
+    assert run.job.status is JobStatus.CANCELED
+    assert not run.calls

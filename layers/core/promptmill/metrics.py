@@ -23,10 +23,11 @@ def _metrics() -> Metrics:
     return Metrics(namespace=NAMESPACE)
 
 
-def report_counts(counts: Mapping[str, int]) -> None:
-    """Writes one line with all of these metrics."""
+def report_counts(counts: Mapping[str, int], *, stage: str) -> None:
+    """Writes one line with all of these metrics, of this stage."""
     from aws_lambda_powertools.metrics import MetricUnit
 
+    _metrics().set_default_dimensions(stage=stage)
     for name, count in counts.items():
         _metrics().add_metric(name, MetricUnit.Count, count)
     _metrics().flush_metrics()

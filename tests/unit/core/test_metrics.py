@@ -12,7 +12,7 @@ from promptmill.metrics import NAMESPACE, report_counts
 
 
 def reported(capsys: pytest.CaptureFixture[str], counts: dict[str, int]) -> dict[str, Any]:
-    report_counts(counts)
+    report_counts(counts, stage="dev")
     (line,) = capsys.readouterr().out.splitlines()
     found: dict[str, Any] = json.loads(line)
     return found
@@ -37,6 +37,9 @@ def _service(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_count_is_a_metric_of_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     line = reported(capsys, {"JobsSwept": 3, "JobsSweptExpired": 2, "JobsSweptFaulty": 1})
     assert read_by_cloudwatch(line) == {"JobsSwept": [3], "JobsSweptExpired": [2], "JobsSweptFaulty": [1]}
+    ((*dimensions,),) = line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert sorted(dimensions) == ["service", "stage"]
+    assert (line["service"], line["stage"]) == ("promptmill", "dev")
     assert abs(line["_aws"]["Timestamp"] - now_ms()) < 60_000
 
 

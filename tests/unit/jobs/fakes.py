@@ -99,7 +99,7 @@ class MemoryJobStore(JobStore):
     def settle_unstarted(self, job_id: str, *, at: str, error: dict[str, Any]) -> bool:
         job = self.jobs[job_id]
         if job.status is not JobStatus.QUEUED:
-            return job.status is JobStatus.FAILED
+            return job.error == error
         self._put(job, status=JobStatus.FAILED, finished_at=at, error=error, cost=job.cost or NOTHING_PAID)
         return True
 

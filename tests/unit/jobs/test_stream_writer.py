@@ -209,6 +209,16 @@ def test_surrogates_are_joined_or_replaced_since_no_store_takes_them() -> None:
     assert table.text == "👋 and \ufffd end"
 
 
+def test_a_character_that_comes_in_two_pieces_is_one_character() -> None:
+    table, clock = Table(), FakeClock()
+    writer = a_writer(table, clock=clock)
+    for piece in ("\ud83d", "\ude00 there, ", "and \ud83d", "\udc4b", "\ud83d"):
+        writer(piece)
+        clock.advance(BATCH_MS)
+    writer.finish()
+    assert table.text == "😀 there, and 👋\ufffd"
+
+
 def test_text_that_only_looks_like_a_byte_order_mark_is_kept() -> None:
     table = Table()
     a_writer(table)("\ufeffa")

@@ -16,7 +16,7 @@ from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.records import OPEN_SHARDS, open_shard
 from promptmill.jobs.settling.judgement import GRACE_MS, LOOK_AGAIN_MS
 from promptmill.jobs.settling.settlement import AFTER_A_FAULT_MS, FAULTY, MAX_PAGES, MINUTE_MS, PAGE_SIZE
-from tests.support.builders import COST, TEXT_RESULT, TEXT_USAGE, a_job
+from tests.support.builders import AT, COST, TEXT_RESULT, TEXT_USAGE, a_job
 from tests.unit.jobs.settling import MemorySettlingStore, UnreachableStore, World
 
 DUE_MS = epoch_ms(a_job().due_at or "")
@@ -87,9 +87,16 @@ def test_a_job_that_is_over_keeps_its_record_and_gets_its_event(status: str) -> 
 @pytest.mark.parametrize("status", ["canceled", "expired"])
 def test_an_execution_that_goes_on_for_a_job_that_must_not_is_stopped(status: str) -> None:
     world = World()
-    job = world.has(a_job(status))
+    job = world.has(a_job(status, started_at=AT))
     world.sweep(LATE_MS)
     assert world.workflow.statuses[job.id] == "ABORTED"
+
+
+def test_an_execution_that_has_ended_is_not_stopped() -> None:
+    world = World()
+    world.has(a_job("canceled", started_at=AT), "ABORTED")
+    world.workflow.stopping_fails = errors.BrokenContractError()
+    assert world.sweep(LATE_MS) == {"announced": 1}
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "rejected"])

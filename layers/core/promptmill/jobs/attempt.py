@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 _MAY_BE_BILLED = frozenset({"provider_timeout", "provider_stream_broken", "provider_answer_broken"})
 # With the attempt's own deadline and the store's calls, this stays within the function's timeout.
 MAX_REST_SECONDS = 5
-_SETTLE_ATTEMPTS = 10
+# With the calls of the store, at their slowest, this stays within the function's timeout too.
+_SETTLE_ATTEMPTS = 4
+_SETTLE_PAUSE_SECONDS = 0.3
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
@@ -95,7 +97,7 @@ def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
     try:
         answer = provider.generate(model, request, on_text=text, within_seconds=_seconds_left(job, at_ms=clock()))
     except PromptmillError as error:
-        _settle(jobs, job, work.calls, _failed(call, model, error, at=timestamp(clock())))
+        _settle(jobs, job, work.calls, _failed(call, model, error, at=timestamp(clock())), rest=rest)
         left_seconds = max(0, epoch_ms(job.deadline_at) - clock()) / 1000
         if isinstance(error, ProviderTimeout) and not left_seconds:
             raise DeadlinePassed from error
@@ -115,11 +117,11 @@ def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
     try:
         result = _result(job, request, answer, artifacts)
     except PromptmillError as error:
-        _settle(jobs, job, work.calls, replace(paid, status=CallStatus.FAILED, error=type(error).__name__))
+        _settle(jobs, job, work.calls, replace(paid, status=CallStatus.FAILED, error=type(error).__name__), rest=rest)
         raise
     usage = _usage(alias, request, answer, fallback=alias != work.models[0])
     recorded = replace(paid, answer=record(answer, result))
-    job = _settle(jobs, job, work.calls, recorded, result=result, usage=usage)
+    job = _settle(jobs, job, work.calls, recorded, rest=rest, result=result, usage=usage)
     return _done(job) or {"usage": usage, "cost": job.cost}
 
 
@@ -154,24 +156,34 @@ def _settle(
     others: Sequence[Call],
     call: Call,
     *,
+    rest: Callable[[float], None],
     result: dict[str, Any] | None = None,
     usage: dict[str, Any] | None = None,
 ) -> Job:
     """Settles the ledger with this call, and the job with a result unless it is over or has one. The job as it then is.
 
-    What was paid must be counted, so a job that another run changed meanwhile is read again, with its ledger.
+    What was paid must be counted, and not be paid again because a write failed: a job that another run changed
+    meanwhile, or whose store did not answer, is read again, with its ledger. Raises ``StoreUnavailable``.
     """
-    for _ in range(_SETTLE_ATTEMPTS):
+    for attempt in range(1, _SETTLE_ATTEMPTS + 1):
         cost = _cost([*others, call])
-        if jobs.finish_call(job, call, cost=cost, result=result, usage=usage):
-            return replace(job, cost=cost)
-        work = jobs.load_work(job.id)
+        try:
+            if jobs.finish_call(job, call, cost=cost, result=result, usage=usage):
+                return replace(job, cost=cost)
+            work = jobs.load_work(job.id)
+        except StoreUnavailable:
+            # The write may have landed: then the next one meets another cost, and the ledger is read.
+            rest(_SETTLE_PAUSE_SECONDS * attempt)
+            continue
         job, others = work.job, [other for other in work.calls if other.number != call.number]
+        if any(row.number == call.number and row.status is not CallStatus.STARTED for row in work.calls):
+            # The write had landed, and only its answer was lost: nobody else writes this row.
+            return job
         if job.status is not JobStatus.RUNNING or job.result is not None:
             result = usage = None
         if job.result is not None:
             call = replace(call, answer=None)
-    raise StoreUnavailable("the job changed at every attempt to settle its ledger")
+    raise StoreUnavailable("the ledger could not be settled")
 
 
 def _failed(call: Call, model: Model, error: PromptmillError, *, at: str) -> Call:

@@ -41,6 +41,7 @@ class GenerationWorkflow:
 
     def stop(self, job_id: str, *, error: str, cause: str) -> None:
         """Aborts the execution; one that is not there, or has ended, is fine."""
+        # ValidationException is MiniStack's answer for one that has ended, which AWS takes for stopped.
         with workflow_errors(ignoring={"ExecutionDoesNotExist", "ValidationException"}):
             self._client.stop_execution(
                 executionArn=execution_arn(self._state_machine_arn, job_id), error=error, cause=cause

@@ -228,7 +228,7 @@ class JobStore:
                 )
             except self._client.exceptions.ConditionalCheckFailedException as refusal:
                 stored: Item = refusal.response.get("Item", {})
-                return stored.get("status") == {"S": JobStatus.FAILED.value}
+                return stored.get("error") == {"S": to_json(error)}
         return True
 
     def _items(self, job_id: str, **query: Any) -> list[Item]:

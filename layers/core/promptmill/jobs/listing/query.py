@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
-MAX_LENGTHS = {"status": 16, "kind": 16, "created_after": 40, "limit": 3, "cursor": 256}
+MAX_LENGTHS = {"status": 16, "kind": 16, "created_after": 40, "limit": 16, "cursor": 256}
 """The parameters there are, and how many characters each may have."""
 
 # RFC 3339, section 5.6; what is finer than a millisecond is dropped.

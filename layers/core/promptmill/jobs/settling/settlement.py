@@ -17,7 +17,7 @@ from promptmill.errors import JobSettled, PromptmillError
 from promptmill.events.envelope import outcome_event
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.records import OPEN_SHARDS
-from promptmill.jobs.settling.judgement import LOOK_AGAIN_MS, Verdict, error_of, judge, next_look_ms
+from promptmill.jobs.settling.judgement import LOOK_AGAIN_MS, RUNNING, Verdict, error_of, judge, next_look_ms
 from promptmill.step_log import logged_step
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Settlement:
         """Cancels the owner's job: its status says so at once and for good, its execution is stopped, its event sent.
 
         Canceling a canceled job changes nothing. Raises ``JobNotFound``, ``JobSettled`` when it had ended otherwise,
-        ``StoreUnavailable`` when nothing was changed.
+        ``StoreUnavailable`` when the store did not say whether it was; the sweeper finishes it if it was.
         """
         at, due_at = timestamp(at_ms), timestamp(at_ms + LOOK_AGAIN_MS)
         job, _ = self.jobs.settle(job_id, JobStatus.CANCELED, at=at, due_at=due_at, owner=owner)
@@ -72,20 +72,23 @@ class Settlement:
     def sweep(self, *, at_ms: int, has_time: Callable[[], bool]) -> Counter[str]:
         """Settles what is due, at most ``MAX_PAGES`` pages of each shard, while there is time; how many, by verdict.
 
-        Doing it twice, or two at a time, changes nothing more. A job that raises counts as ``FAULTY``. The next minute
-        begins with the next shard, so that where time is short each has its turn.
+        Doing it twice, or two at a time, changes nothing more. A job, or a shard, that raises counts as ``FAULTY``.
+        The next minute begins with the next shard, so that where time is short each has its turn.
         """
         done: Counter[str] = Counter()
         first = at_ms // MINUTE_MS
         for shard in ((first + place) % OPEN_SHARDS for place in range(OPEN_SHARDS)):
-            pages = self.jobs.due(shard, timestamp(at_ms), page_size=PAGE_SIZE)
-            for _, page in zip(range(MAX_PAGES), pages, strict=False):
-                for job_id in page:
-                    if not has_time():
-                        return done
-                    verdict = self.finish(job_id, at_ms=at_ms)
-                    if verdict is not None:
-                        done[verdict] += 1
+            try:
+                pages = self.jobs.due(shard, timestamp(at_ms), page_size=PAGE_SIZE)
+                for _, page in zip(range(MAX_PAGES), pages, strict=False):
+                    for job_id in page:
+                        if not has_time():
+                            return done
+                        verdict = self.finish(job_id, at_ms=at_ms)
+                        if verdict is not None:
+                            done[verdict] += 1
+            except PromptmillError:
+                done[FAULTY] += 1
         return done
 
     def finish(self, job_id: str, *, at_ms: int) -> str | None:
@@ -105,7 +108,8 @@ class Settlement:
         job = self.jobs.load(job_id)
         if job is None or job.due_at is None:
             return None
-        verdict = judge(job, self.workflow.status(job_id), at_ms)
+        execution = self.workflow.status(job_id)
+        verdict = judge(job, execution, at_ms)
         if verdict is Verdict.WAITING:
             self.jobs.postpone(job_id, timestamp(next_look_ms(job, at_ms)))
             return verdict
@@ -115,15 +119,19 @@ class Settlement:
             if not did:
                 # Its execution was faster, and publishes.
                 return None
-        if self._conclude(job):
+        if self._conclude(job, is_running=execution == RUNNING):
             return verdict
         self.jobs.postpone(job_id, timestamp(at_ms + LOOK_AGAIN_MS))
         return FAULTY
 
-    def _conclude(self, job: Job) -> bool:
-        """Stops the execution where the status asks for it, publishes the event, closes the job when both worked."""
+    def _conclude(self, job: Job, *, is_running: bool = True) -> bool:
+        """Stops the execution where the status asks for it, publishes the event, closes the job when both worked.
+
+        An execution that has not begun the job stops itself when it gets there, after it has announced the job and
+        counted it against its owner's rate: submitting and canceling in a row must not be free.
+        """
         steps = [partial(self.bus.publish, f"job.{job.status.value}", outcome_event(job))]
-        if job.status in _STOPPED:
+        if is_running and job.started_at is not None and job.status in _STOPPED:
             error, cause = _STOPPED[job.status]
             steps.insert(0, partial(self.workflow.stop, job.id, error=error, cause=cause))
         # An event goes out although its execution cannot be stopped: a step that goes on finds the job settled.

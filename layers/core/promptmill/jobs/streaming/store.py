@@ -48,27 +48,25 @@ class ChunkStore:
     ) -> tuple[Job, tuple[Chunk, ...]]:
         """The owner's job with its chunks after this place of its stream, or all, in their order.
 
-        One consistent query, in which the job comes after its chunks, so that a job that is over has none that were
-        missed. Raises ``JobNotFound`` as ``JobStore.get`` does.
+        One consistent query. What it reads first may be older than what it reads last, so the chunks of a job that it
+        finds over, and which passed text on, are looked for once more: all were written before the end. Raises
+        ``JobNotFound`` as ``JobStore.get`` does.
         """
         start = _start(after)
-        items, pages = self._query(job_id, owner, start, at_ms)
-        if pages > 1 and _is_over(items):
-            # Between two pages there is time for a chunk and for the end; after the end there is none left to miss.
-            seen = [item for item in items if item["sk"]["S"] != _JOB]
-            start = _next(seen[-1]["sk"]["S"]) if seen else start
-            items = seen + self._query(job_id, owner, start, at_ms)[0]
-        if not items or items[-1]["sk"]["S"] != _JOB:
-            raise JobNotFound
-        return job_of(items[-1]), tuple(_chunk_of(item) for item in items[:-1])
+        items = self._query(job_id, owner, start, at_ms)
+        job = _job_of(items)
+        if job.status.is_terminal and job.input.get("stream") and start < _JOB:
+            seen = items[:-1]
+            items = seen + self._query(job_id, owner, _next(seen[-1]["sk"]["S"]) if seen else start, at_ms)
+            job = _job_of(items)
+        return job, tuple(_chunk_of(item) for item in items[:-1])
 
-    def _query(self, job_id: str, owner: str, start: str, at_ms: int | None) -> tuple[list[Item], int]:
-        """What the owner has of the job from this sort key to the job itself, and the number of pages it took."""
+    def _query(self, job_id: str, owner: str, start: str, at_ms: int | None) -> list[Item]:
+        """What the owner has of the job from this sort key to the job itself."""
         at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
         items: list[Item] = []
-        pages = 0
-        more: dict[str, Any] = {}
-        while not pages or more:
+        more: dict[str, Any] | None = {}
+        while more is not None:
             with store_errors():
                 page = self._client.query(
                     TableName=self._table,
@@ -86,9 +84,8 @@ class ChunkStore:
                     **more,
                 )
             items += page["Items"]
-            pages += 1
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if "LastEvaluatedKey" in page else {}
-        return items, pages
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if "LastEvaluatedKey" in page else None
+        return items
 
 
 @cache
@@ -125,8 +122,10 @@ def _next(sort_key: str) -> str:
     return f"{sort_key}#"
 
 
-def _is_over(items: list[Item]) -> bool:
-    return bool(items) and items[-1]["sk"]["S"] == _JOB and job_of(items[-1]).status.is_terminal
+def _job_of(items: list[Item]) -> Job:
+    if not items or items[-1]["sk"]["S"] != _JOB:
+        raise JobNotFound
+    return job_of(items[-1])
 
 
 def _chunk_of(item: Item) -> Chunk:

@@ -59,6 +59,7 @@ class ChunkWriter:
         self._call = call
         self._clock = clock
         self._text = ""
+        self._half = ""
         self._unsure: Chunk | None = None
         self._written = 0
         self._failures = 0
@@ -69,12 +70,14 @@ class ChunkWriter:
         """Takes a piece, and writes what is due."""
         if self._gave_up:
             return
-        self._text += piece
+        whole, self._half = _whole_characters(self._half + piece)
+        self._text += whole
         while not self._gave_up and is_due(self._waiting()):
             self._write()
 
     def finish(self) -> None:
         """Writes what is left."""
+        self._text, self._half = self._text + self._half, ""
         while not self._gave_up and self._waiting().size_bytes:
             self._write()
 
@@ -103,6 +106,11 @@ class ChunkWriter:
             self._unsure = None
             self._written += 1
         self._tried_at_ms = self._clock()
+
+
+def _whole_characters(text: str) -> tuple[str, str]:
+    """The text without half a character at its end, which waits for its other half, and that half."""
+    return (text[:-1], text[-1]) if "\ud800" <= text[-1:] <= "\udbff" else (text, "")
 
 
 def _storable(text: str) -> str:
