@@ -73,6 +73,23 @@ def replay_recorded() -> None:
     artifact_store()
 
 
+def cancel_job() -> None:
+    from promptmill.http import cancel_routes
+
+    cancel_routes.cancel_api()
+    cancel_routes.default_settlement()
+
+
+def sweep_jobs() -> None:
+    from promptmill.events.publish import event_bus
+    from promptmill.jobs.gateway import generation_workflow
+    from promptmill.jobs.settling.store import settling_store
+
+    settling_store()
+    generation_workflow()
+    event_bus()
+
+
 READY: dict[str, Any] = {
     ready.__name__: ready
     for ready in (
@@ -84,6 +101,8 @@ READY: dict[str, Any] = {
         invoke_flux,
         enhance_by_rules,
         replay_recorded,
+        cancel_job,
+        sweep_jobs,
     )
 }
 
