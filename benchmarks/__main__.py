@@ -26,6 +26,7 @@ from benchmarks.samples import summary
 from local.sam import ROOT, StackError
 from local.stack import running
 from local.timeline import transitions
+from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.execution.history import read_history
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _functions(stack: Stack) -> tuple[dict[str, dict[str, str]], dict[str, int]]
 
 
 def _history(stack: Stack, job_id: str) -> list[dict[str, Any]]:
-    arn = f"{stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job_id}"
+    arn = execution_arn(stack.state_machine_arn, job_id)
     events: list[dict[str, Any]] = stack.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
     return events
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.stack import ROOT
+from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.model import ReplayMode
 from promptmill.jobs.store import JobStore
 from tests.support.api import new_address
@@ -147,7 +148,7 @@ def test_a_recorded_image_is_read_once_and_written_once(stack: Stack, jobs: JobS
 
 def test_a_happy_text_job_is_eight_transitions(stack: Stack, api: Api) -> None:
     job = api.run(kind="enhance", prompt=PROMPT)
-    arn = f"{stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job['id']}"
+    arn = execution_arn(stack.state_machine_arn, job["id"])
     pages = stack.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
     entered = [event for page in pages for event in page["events"] if event["type"].endswith("StateEntered")]
     assert 1 < len(entered) <= 8

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from promptmill.http.schemas import Problem
+from promptmill.jobs.execution.address import execution_arn
 from tests.support.api import eventually
 from tests.support.inventory import take_inventory
 
@@ -76,6 +77,6 @@ def test_of_sixteen_posts_at_once_no_more_succeed_than_the_limit_allows(api: Api
 
 
 def _started(api: Api, job_id: str) -> datetime:
-    arn = f"{api.stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job_id}"
+    arn = execution_arn(api.stack.state_machine_arn, job_id)
     started: datetime = api.stack.client("stepfunctions").describe_execution(executionArn=arn)["startDate"]
     return started

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from promptmill.http.schemas import Job, JobDiff, Problem
+from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.store import JobStore
 from promptmill.prompting.assemble import request_from_state
 from promptmill.prompting.model import TextRequest
@@ -55,7 +56,7 @@ def calls_of(stack: Stack, stand_ins: StandIns, job: dict[str, Any]) -> int:
 
 
 def states_of(stack: Stack, job: dict[str, Any]) -> list[str]:
-    arn = f"{stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job['id']}"
+    arn = execution_arn(stack.state_machine_arn, job["id"])
     pages = stack.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
     events = [event for page in pages for event in page["events"]]
     return [event["stateEnteredEventDetails"]["name"] for event in events if event["type"].endswith("StateEntered")]

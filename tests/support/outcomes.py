@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from promptmill.events.envelope import outcome_event_id
+from promptmill.jobs.execution.address import execution_arn
 from tests.support.api import eventually
 from tests.support.inbox import subscriber_inbox
 
@@ -26,7 +27,7 @@ def outcomes(stack: Stack, job_id: str) -> list[dict[str, Any]]:
 
 def ended_execution(stack: Stack, job_id: str) -> dict[str, Any]:
     """The job's execution, once it has ended."""
-    arn = f"{stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job_id}"
+    arn = execution_arn(stack.state_machine_arn, job_id)
 
     def ended() -> dict[str, Any] | None:
         execution: dict[str, Any] = stack.client("stepfunctions").describe_execution(executionArn=arn)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from promptmill.jobs.execution.address import execution_arn
 from tests.workflows.machines import template
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _arn(runs: Runs, arguments: dict[str, Any]) -> str:
     if "Entries" in arguments:
         return f"arn:aws:events:{account}:event-bus/{runs.world.stack.bus_name}"
     if "ExecutionArn" in arguments:
-        return f"{runs.world.stack.state_machine_arn.replace(':stateMachine:', ':execution:')}:job_1"
+        return execution_arn(runs.world.stack.state_machine_arn, "job_1")
     name = next(arguments[target] for target in TARGETS if target in arguments)
     value = runs.world.machines.values[name.strip("${}")]
     if value.startswith("arn:"):

@@ -66,7 +66,6 @@ GENERATED = {
     # A job that did not succeed answers so too, and was counted.
     422: {name: {**header, "required": False} for name, header in {**_RATE, **_REPLAYED}.items()},
     502: {**_RATE, **_REPLAYED},
-    429: {**_RETRY, **_RATE},
 }
 """The headers of an operation's answers, by status, besides those of every answer with that status."""
 _ALWAYS = {429: {**_RETRY, **_RATE}, 503: _RETRY}
