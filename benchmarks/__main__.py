@@ -74,11 +74,11 @@ def _measure() -> dict[str, Any]:
         variables, memory_mb = _functions(stack)
         results["memory_mb"] = memory_mb
         _say(f"latency: {ENHANCE_JOBS} enhance jobs, {IMAGE_JOBS} image jobs, {POLLS} polls")
-        latency.time_jobs(stack.api_url, latency.ENHANCE, n=WARM_UP_JOBS)
-        latency.time_jobs(stack.api_url, latency.IMAGE, n=2)
-        posts, enhanced, text_ids = latency.time_jobs(stack.api_url, latency.ENHANCE, n=ENHANCE_JOBS)
-        _, drawn, image_ids = latency.time_jobs(stack.api_url, latency.IMAGE, n=IMAGE_JOBS)
-        polls, health = latency.time_polls(stack.api_url, n=POLLS)
+        latency.time_jobs(stack, latency.ENHANCE, n=WARM_UP_JOBS)
+        latency.time_jobs(stack, latency.IMAGE, n=2)
+        posts, enhanced, text_ids = latency.time_jobs(stack, latency.ENHANCE, n=ENHANCE_JOBS)
+        _, drawn, image_ids = latency.time_jobs(stack, latency.IMAGE, n=IMAGE_JOBS)
+        polls, health = latency.time_polls(stack, n=POLLS)
         with httpx.Client() as endpoint:
             bare = latency.time_calls(lambda: endpoint.get(f"{stack.endpoint_url}/_ministack/health"), n=POLLS)
         samples = {
@@ -91,7 +91,7 @@ def _measure() -> dict[str, Any]:
         }
         results["latency_ms"] = {name: asdict(summary(values)) for name, values in samples.items()}
         _say(f"throughput: at least {THROUGHPUT_JOBS} jobs polled and as many waited for, by 1, 4 and 8 clients")
-        results["throughput"] = throughput.measure(stack.api_url, jobs=THROUGHPUT_JOBS)
+        results["throughput"] = throughput.measure(stack, jobs=THROUGHPUT_JOBS)
         _say("AWS calls: every handler in a process of its own")
         built = Path(stack.built_template).parent
         results["calls"] = calls.measure(stack, built, variables, rounds=CALL_ROUNDS)

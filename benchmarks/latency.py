@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from local.stack import Stack
+
 ENHANCE = {"kind": "enhance", "prompt": "write a short note to the neighbours about the street party on saturday"}
 IMAGE = {"kind": "image", "prompt": "a lighthouse on a rocky coast at dusk", "width": 512, "height": 512}
 POSTS_PER_ADDRESS = 9
@@ -29,13 +31,13 @@ def time_calls(call: Callable[[], httpx.Response], *, n: int) -> list[float]:
     return samples
 
 
-def time_jobs(api_url: str, body: dict[str, Any], *, n: int) -> tuple[list[float], list[float], list[str]]:
+def time_jobs(stack: Stack, body: dict[str, Any], *, n: int) -> tuple[list[float], list[float], list[str]]:
     """Milliseconds of each POST, from each POST to the job seen finished, and the jobs' ids; one job at a time."""
     posts: list[float] = []
     totals: list[float] = []
     ids: list[str] = []
     while len(ids) < n:
-        with Caller(api_url) as caller:
+        with Caller(stack) as caller:
             caller.http.get("/v1/health")  # the connection is made before the clock starts
             for _ in range(min(POSTS_PER_ADDRESS, n - len(ids))):
                 began = time.perf_counter()
@@ -49,9 +51,9 @@ def time_jobs(api_url: str, body: dict[str, Any], *, n: int) -> tuple[list[float
     return posts, totals, ids
 
 
-def time_polls(api_url: str, *, n: int) -> tuple[list[float], list[float]]:
+def time_polls(stack: Stack, *, n: int) -> tuple[list[float], list[float]]:
     """Milliseconds of reading a finished job, and of ``/v1/health``, the shortest way through gateway and function."""
-    with Caller(api_url) as caller:
+    with Caller(stack) as caller:
         job_id = caller.post(ENHANCE).raise_for_status().json()["id"]
         caller.follow(job_id, seconds=JOB_SECONDS, pause_seconds=POLL_SECONDS)
         polls = time_calls(lambda: caller.http.get(f"/v1/jobs/{job_id}"), n=n)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.latency import ENHANCE, JOB_SECONDS, POSTS_PER_ADDRESS
 from benchmarks.samples import summary
 from local.caller import TERMINAL, Caller
+
+if TYPE_CHECKING:
+    from local.stack import Stack
 
 CLIENTS = (1, 4, 8)
 WAIT_SECONDS = 20
@@ -17,16 +20,16 @@ POLL_SECONDS = 0.1
 LISTS_PER_ADDRESS = 10
 
 
-def measure(api_url: str, *, jobs: int) -> dict[str, Any]:
+def measure(stack: Stack, *, jobs: int) -> dict[str, Any]:
     """By number of clients: ``jobs_per_second`` and ``latency_ms``.
 
     Of ``jobs`` jobs that are polled and as many that are waited for: a POST, a poll, a job end to end by polling, a
     POST that waits for the end, a list page.
     """
-    return {str(clients): _measure(api_url, clients, jobs) for clients in CLIENTS}
+    return {str(clients): _measure(stack, clients, jobs) for clients in CLIENTS}
 
 
-def _measure(api_url: str, clients: int, jobs: int) -> dict[str, Any]:
+def _measure(stack: Stack, clients: int, jobs: int) -> dict[str, Any]:
     # Every client has jobs for whole addresses, so that no rate is in the way and all begin and end alike.
     addresses = -(-jobs // (clients * POSTS_PER_ADDRESS))
     made = clients * addresses * POSTS_PER_ADDRESS
@@ -35,7 +38,7 @@ def _measure(api_url: str, clients: int, jobs: int) -> dict[str, Any]:
     with ThreadPoolExecutor(clients) as pool:
         for way, work in (("polled", _poll), ("waited", _wait)):
             began = time.perf_counter()
-            for found in pool.map(work, [api_url] * clients, [addresses] * clients):
+            for found in pool.map(work, [stack] * clients, [addresses] * clients):
                 for name, values in found.items():
                     samples.setdefault(name, []).extend(values)
             rates[way] = round(made / (time.perf_counter() - began), 2)
@@ -46,11 +49,11 @@ def _measure(api_url: str, clients: int, jobs: int) -> dict[str, Any]:
     }
 
 
-def _poll(api_url: str, addresses: int) -> dict[str, list[float]]:
+def _poll(stack: Stack, addresses: int) -> dict[str, list[float]]:
     """Posts jobs one after the other and polls each to its end; then lists them."""
     found: dict[str, list[float]] = {"post": [], "poll": [], "end_to_end": [], "list": []}
     for _ in range(addresses):
-        with Caller(api_url) as caller:
+        with Caller(stack) as caller:
             for _ in range(POSTS_PER_ADDRESS):
                 began = time.perf_counter()
                 job = caller.post(ENHANCE).raise_for_status().json()
@@ -73,11 +76,11 @@ def _poll(api_url: str, addresses: int) -> dict[str, list[float]]:
     return found
 
 
-def _wait(api_url: str, addresses: int) -> dict[str, list[float]]:
+def _wait(stack: Stack, addresses: int) -> dict[str, list[float]]:
     """Posts jobs one after the other, each waited for in its POST."""
     found: list[float] = []
     for _ in range(addresses):
-        with Caller(api_url) as caller:
+        with Caller(stack) as caller:
             for _ in range(POSTS_PER_ADDRESS):
                 began = time.perf_counter()
                 answer = caller.http.post("/v1/jobs", json=ENHANCE, headers={"Prefer": f"wait={WAIT_SECONDS}"})

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from local.stack import Stack
+
 TERMINAL = {"succeeded", "failed", "rejected", "canceled", "expired"}
 # 198.18.0.0/15 is set aside for benchmarks: https://www.rfc-editor.org/rfc/rfc2544
 _addresses = itertools.count(1)
@@ -23,11 +25,20 @@ def new_address() -> str:
     return f"198.19.{number >> 8 & 255}.{number & 255}"
 
 
-class Caller:
-    """One caller with an address of its own: MiniStack's gateway takes it from X-Forwarded-For, AWS's does not."""
+def sign_in(providers_url: str, subject: str, *groups: str) -> str:
+    """A token of the local stack's stand-in issuer."""
+    answer = httpx.post(f"{providers_url}/_tokens", json={"sub": subject, "roles": groups}, timeout=10)
+    return str(answer.raise_for_status().json()["token"])
 
-    def __init__(self, api_url: str) -> None:
-        self.http = httpx.Client(base_url=api_url, headers={"x-forwarded-for": new_address()}, timeout=60)
+
+class Caller:
+    """One user with an address of their own: MiniStack's gateway takes it from X-Forwarded-For, AWS's does not."""
+
+    def __init__(self, stack: Stack) -> None:
+        address = new_address()
+        token = sign_in(stack.providers_url, f"caller-{address}")
+        headers = {"x-forwarded-for": address, "authorization": f"Bearer {token}"}
+        self.http = httpx.Client(base_url=stack.api_url, headers=headers, timeout=60)
 
     def __enter__(self) -> Self:
         return self

@@ -110,9 +110,9 @@ def _show(screen: Screen, checks: Checks, phases: Phases, stack: Stack, out: Pat
                 show_job(screen, checks, stack, inbox, one, out)
         with phases.phase("refusals"):
             for name, body in invalid.items():
-                with Caller(stack.api_url) as caller:
+                with Caller(stack) as caller:
                     show_refusal(screen, checks, name, body, caller.post(body))
-        with phases.phase("burst"), Caller(stack.api_url) as caller:
+        with phases.phase("burst"), Caller(stack) as caller:
             run_burst(screen, checks, caller, inbox)
 
 
@@ -123,7 +123,7 @@ def _follow_all(screen: Screen, checks: Checks, stack: Stack, requests: dict[str
         pending: list[_Pending] = []
         for name, body in requests.items():
             board.show(name, "posting")
-            caller = held.enter_context(Caller(stack.api_url))
+            caller = held.enter_context(Caller(stack))
             began = time.monotonic()
             answer = caller.post(body)
             if checks.expect(f"{name} is accepted", answer.status_code == 202, answer.text):

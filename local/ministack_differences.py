@@ -7,6 +7,8 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from local.rendering import read_template
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,6 +23,13 @@ def mend_differences(stack: Stack, outputs: Mapping[str, str]) -> None:
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         variables["PROMPTMILL_PUBLIC_URL"] = stack.api_url
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    # MiniStack's Cognito signs for its issuer in AWS, and has the keys at its own address.
+    name = outputs["AuthorizeCallerFunctionName"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    pool = outputs["UserPoolId"]
+    variables["PROMPTMILL_USER_POOL_JWKS_URL"] = f"{stack.endpoint_url}/{pool}/.well-known/jwks.json"
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    _put_gateway_responses(stack, outputs["ApiId"])
     # MiniStack asks for bedrock:ConverseStream where AWS asks for bedrock:InvokeModelWithResponseStream.
     stack.client("iam").put_role_policy(
         RoleName=outputs["InvokeBedrockRoleName"],
@@ -46,3 +55,23 @@ def mend_differences(stack: Stack, outputs: Mapping[str, str]) -> None:
     events = stack.client("events")
     with contextlib.suppress(events.exceptions.ResourceAlreadyExistsException):
         events.create_archive(ArchiveName=stack.bus_name, EventSourceArn=outputs["EventBusArn"])
+
+
+def _put_gateway_responses(stack: Stack, api_id: str) -> None:
+    """Gives MiniStack's gateway the template's own answers, which its import of an API leaves out."""
+    gateway = stack.client("apigateway")
+    responses = read_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
+    for name, response in responses.items():
+        headers = response["ResponseParameters"]["Headers"]
+        gateway.put_gateway_response(
+            restApiId=api_id,
+            responseType=name,
+            **({"statusCode": str(response["StatusCode"])} if "StatusCode" in response else {}),
+            responseParameters={f"gatewayresponse.header.{header}": value for header, value in headers.items()},
+            # Its templates do not know the path.
+            responseTemplates={
+                kind: text.replace("$context.path", "$context.resourcePath")
+                for kind, text in response["ResponseTemplates"].items()
+            },
+        )
+    gateway.create_deployment(restApiId=api_id, stageName="local")

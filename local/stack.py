@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.ministack_differences import mend_differences
+from local.providers.issuer import AUTHORIZED_PARTY
+from local.providers.issuer import PATH as ISSUER_PATH
 from local.sam import CREDENTIALS, REGION, ROOT, StackError, build, deploy, local_client, locked
 from local.supervisor import STAY
 
@@ -39,6 +41,7 @@ class Stack:
     state_machine_arn: str
     jobs_table: str
     control_table: str
+    library_table: str
     artifacts_bucket: str
     bus_name: str
     events_queue_url: str
@@ -190,6 +193,8 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         "PythonRuntime": runtime,
         "Architecture": "arm64" if os.uname().machine in {"arm64", "aarch64"} else "x86_64",
         "BedrockUrl": providers_url,
+        "ClerkIssuer": f"{providers_url}{ISSUER_PATH}",
+        "ClerkAuthorizedParties": AUTHORIZED_PARTY,
         **({} if real_images else {"TogetherUrl": f"{providers_url}/v1"}),
         **parameters,
     }
@@ -204,6 +209,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         state_machine_arn=outputs["StateMachineArn"],
         jobs_table=outputs["JobsTableName"],
         control_table=outputs["ControlTableName"],
+        library_table=outputs["LibraryTableName"],
         artifacts_bucket=outputs["ArtifactsBucketName"],
         bus_name=outputs["EventBusName"],
         events_queue_url=outputs["EventsQueueUrl"],

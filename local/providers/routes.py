@@ -9,6 +9,8 @@ from local.providers.calls import Calls
 from local.providers.chat import ChatEndpoint
 from local.providers.faults import Faults, read_script
 from local.providers.images import ImageEndpoint
+from local.providers.issuer import PATH as ISSUER_PATH
+from local.providers.issuer import Issuer
 from local.providers.llm import RealModel
 from local.providers.ministack_bedrock import MiniStackBedrock
 from local.providers.stand_in_model import StandInModel
@@ -33,6 +35,7 @@ class Routes:
         model = RealModel(settings.llm_url, settings.llm_model) if settings.llm_url else StandInModel()
         tickets = Tickets()
         self.calls = Calls()
+        self.issuer = Issuer()
         self._faults = Faults()
         self._chat_stands_in = model.stand_in
         chat = ChatEndpoint(model, self._faults, tickets)
@@ -49,6 +52,9 @@ class Routes:
             "/v1/images/generations": {"POST": images.generate},
             "/_faults": {"GET": self._show_faults, "POST": self._add_faults, "DELETE": self._clear_faults},
             "/_calls": {"GET": self._show_calls, "DELETE": self._clear_calls},
+            f"{ISSUER_PATH}/.well-known/jwks.json": {"GET": self.issuer.key_set},
+            "/_tokens": {"POST": self.issuer.make_token},
+            "/_issuer": {"GET": self.issuer.show, "POST": self.issuer.set_up},
             "/_health": {"GET": self._health},
         }
 

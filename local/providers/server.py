@@ -11,6 +11,7 @@ from typing import Any
 
 from local.providers.answers import STAND_IN_HEADER, Answer, Ending, Request, plain_error
 from local.providers.bedrock_errors import ModelFailureError
+from local.providers.issuer import PATH as ISSUER_PATH
 from local.providers.routes import Routes
 
 MAX_BODY_BYTES = 1_048_576
@@ -27,6 +28,7 @@ class StandInServer(ThreadingHTTPServer):
     def __init__(self, port: int, routes: Routes) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.routes = routes
+        routes.issuer.url = f"http://127.0.0.1:{self.port}{ISSUER_PATH}"
 
     @property
     def port(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -36,13 +36,26 @@ def eventually(read: Callable[[], T | None], *, seconds: float = 30.0, pause_sec
     raise AssertionError(f"nothing came within {seconds} seconds")
 
 
-class Api:
-    """One caller. MiniStack's gateway takes the source address from X-Forwarded-For; AWS's does not."""
+def token_of(stack: Stack, subject: str, **claims: Any) -> str:
+    """A token of the stack's stand-in issuer, as Clerk would make it."""
+    answer = httpx.post(f"{stack.providers_url}/_tokens", json={"sub": subject, **claims}, timeout=10)
+    return str(answer.raise_for_status().json()["token"])
 
-    def __init__(self, stack: Stack, address: str) -> None:
+
+class Api:
+    """One caller with an address of its own, signed in as a user of its own, or with ``token=None`` not at all.
+
+    MiniStack's gateway takes the source address from X-Forwarded-For; AWS's does not.
+    """
+
+    def __init__(self, stack: Stack, address: str, *, token: str | None = "", groups: Sequence[str] = ()) -> None:
         self.stack = stack
         self.address = address
-        self.http = httpx.Client(base_url=stack.api_url, headers={"x-forwarded-for": address}, timeout=40)
+        if token == "":
+            token = token_of(stack, f"caller-{address}", roles=list(groups))
+        self.token = token
+        signed = {"authorization": f"Bearer {token}"} if token else {}
+        self.http = httpx.Client(base_url=stack.api_url, headers={"x-forwarded-for": address, **signed}, timeout=40)
 
     def __enter__(self) -> Self:
         return self

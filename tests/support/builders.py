@@ -104,7 +104,7 @@ def a_policy(limit: int = 10, period_seconds: int = 60, burst: int = 10, name: s
 
 
 def a_caller(owner: str = OWNER) -> Caller:
-    return Caller(owner=owner, policy="anonymous")
+    return Caller(owner=owner, plan="anonymous")
 
 
 def a_trace() -> Trace:

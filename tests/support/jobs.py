@@ -16,7 +16,7 @@ POLICY = RatePolicy("anonymous", limit=10, period_seconds=60, burst=10)
 
 def a_job(kind: str = "enhance", **fields: Any) -> Job:
     """A queued job of an owner who has no other, made from the fields of its request."""
-    caller = Caller(owner=f"ip_{random_hex(16)}", policy=POLICY.name)
+    caller = Caller(owner=f"ip_{random_hex(16)}", plan=POLICY.name)
     defaults: dict[str, Any] = {"prompt": "Explain how tides work to a class of ten-year-olds."}
     if kind == "image":
         defaults |= {"width": 256, "height": 256}

@@ -8,6 +8,8 @@
     │   ├── MalformedBody            the body is not a JSON object (HTTP only)
     │   ├── UnsupportedMediaType     the body is not said to be JSON (HTTP only)
     │   ├── BodyTooLarge             the body is over the limit (HTTP only)
+    │   ├── Unauthenticated          nobody signed in, or not with a good token or key (HTTP only)
+    │   ├── Forbidden                the caller's role or the key's scopes do not allow it (HTTP only)
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
     │   ├── NothingRecorded          the job has no provider's answer to replay (HTTP only)
@@ -15,11 +17,13 @@
     │   ├── IdempotencyMismatch      the key was used with another request (HTTP only)
     │   ├── RequestInFlight          the same request is being accepted (HTTP only)
     │   ├── RateLimited              over the subject's rate
+    │   ├── BudgetExhausted          over the subject's spending of the day
     │   ├── ContentBlocked           the provider's content filter refused
     │   └── DeadlinePassed           the job's own deadline is over
     ├── TransientError               try again: retry
     │   ├── StoreUnavailable         DynamoDB or S3 did not answer as it should
     │   ├── WorkflowUnavailable      Step Functions did not answer as it should
+    │   ├── IssuerUnavailable        an issuer's keys cannot be had (authorizer only)
     │   ├── BusUnavailable           EventBridge did not take an event
     │   ├── ProviderThrottled        the provider is over its own rate
     │   ├── ProviderWarming          the model is being loaded
@@ -105,6 +109,14 @@ class BodyTooLarge(Refused):
     """The body is too large."""
 
 
+class Unauthenticated(Refused):
+    """Sign in, or send a valid token or key."""
+
+
+class Forbidden(Refused):
+    """The caller may not do this."""
+
+
 class JobNotFound(Refused):
     """There is no such job."""
 
@@ -141,6 +153,10 @@ class RateLimited(Refused):
         self.retry_after_seconds = retry_after_seconds
 
 
+class BudgetExhausted(Refused):
+    """The spending limit of the day is used up."""
+
+
 class ContentBlocked(Refused):
     """The provider's content filter refused the prompt or the answer."""
 
@@ -157,6 +173,10 @@ class StoreUnavailable(TransientError):
 
 class WorkflowUnavailable(TransientError):
     """The workflow did not answer."""
+
+
+class IssuerUnavailable(TransientError):
+    """The issuer of the token could not be asked for its keys."""
 
 
 class BusUnavailable(TransientError):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from promptmill.http.read_routes import read_api
 from promptmill.http.resolver import resolve
 from promptmill.http.submit_routes import submit_api
-from promptmill.identity.caller import caller_of
+from promptmill.identity.access import Role
+from promptmill.identity.caller import Caller
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.waiting import wait_for_end, wait_until
 from tests.support.builders import FakeClock, a_policy
@@ -36,6 +37,9 @@ ORIGINS = ("https://one.example", "https://two.example")
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
+USER = Caller(owner=f"usr_{'7' * 32}", plan="user", roles=frozenset({Role.USER}))
+
+
 def an_event(
     method: str,
     path: str,
@@ -45,8 +49,12 @@ def an_event(
     base64: bool = False,
     resource: str | None = None,
     query: dict[str, list[str]] | None = None,
+    caller: Caller | None = USER,
 ) -> dict[str, Any]:
-    """A proxy event of a REST API: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html."""
+    """A proxy event of a REST API, from somebody who signed in, or, with None, from nobody in particular.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    """
     sent = headers or {}
     return {
         "resource": resource or path,
@@ -60,6 +68,7 @@ def an_event(
         "stageVariables": None,
         "requestContext": {
             "requestId": REQUEST_ID,
+            **({"authorizer": {"principalId": caller.subject, **caller.to_context()}} if caller else {}),
             "identity": {"sourceIp": ADDRESS, "userAgent": "tests"},
             "domainName": "abc123.execute-api.eu-west-1.amazonaws.com",
             "path": f"/dev{path}",
@@ -72,7 +81,7 @@ def an_event(
     }
 
 
-OWNER = caller_of(an_event("GET", "/"), salt=SALT).owner
+OWNER = USER.owner
 BASE_URL = "https://abc123.execute-api.eu-west-1.amazonaws.com/dev"
 
 

@@ -67,4 +67,4 @@ def test_an_address_of_no_known_form_is_still_an_owner_of_its_own() -> None:
 
 
 def test_anonymous_callers_are_held_to_the_anonymous_limits() -> None:
-    assert caller_of(an_event("203.0.113.7"), salt=SALT).policy == "anonymous"
+    assert caller_of(an_event("203.0.113.7"), salt=SALT).plan == "anonymous"

@@ -12,7 +12,7 @@ from promptmill.clock import now_ms
 from promptmill.errors import JobStateBroken
 from promptmill.http.documents import CANCELED, responses
 from promptmill.http.job_answer import job_answer
-from promptmill.http.resolver import caller, known_job_id, make_resolver, note_in_log
+from promptmill.http.resolver import caller, declared, known_job_id, make_resolver, note_in_log
 
 if TYPE_CHECKING:
     from promptmill.artifacts.store import ArtifactStore
@@ -54,7 +54,7 @@ def cancel_api(settlement: Settlement | None = None) -> APIGatewayRestResolver:
             note_in_log(left_to="sweeper")
         return job_answer(app, canceled.job, HTTPStatus.ACCEPTED, artifacts=_no_artifacts)
 
-    return app
+    return declared(app)
 
 
 def _no_artifacts() -> ArtifactStore:

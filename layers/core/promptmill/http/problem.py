@@ -7,6 +7,7 @@ from typing import Any
 
 from promptmill.errors import (
     BodyTooLarge,
+    Forbidden,
     IdempotencyMismatch,
     InvalidHeader,
     InvalidInput,
@@ -19,6 +20,7 @@ from promptmill.errors import (
     RateLimited,
     RequestInFlight,
     StoreUnavailable,
+    Unauthenticated,
     UnsupportedMediaType,
     WorkflowUnavailable,
 )
@@ -36,12 +38,16 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     RequestInFlight: HTTPStatus.CONFLICT,
     JobSettled: HTTPStatus.CONFLICT,
     NothingRecorded: HTTPStatus.CONFLICT,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
     JobNotFound: HTTPStatus.NOT_FOUND,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     WorkflowUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_AFTER_SECONDS = 2
+# RFC 6750 §3, without an error code: a 401 says nothing of why.
+CHALLENGE = 'Bearer realm="promptmill"'
 
 
 def problem(
@@ -83,7 +89,9 @@ def problem_of(
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return status, internal_problem(instance=instance, request_id=request_id), {}
     headers: dict[str, str] = {}
-    if isinstance(error, RateLimited):
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = CHALLENGE
+    elif isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after_seconds)
     elif isinstance(error, RequestInFlight):
         headers["Retry-After"] = "1"

@@ -19,7 +19,15 @@ from promptmill.http.execution_routes import add_execution_route
 from promptmill.http.job_answer import job_answer, job_later
 from promptmill.http.list_routes import add_list_routes
 from promptmill.http.prefer import wait_seconds
-from promptmill.http.resolver import caller, json_response, known_job_id, make_resolver, note_in_log, request_header
+from promptmill.http.resolver import (
+    caller,
+    declared,
+    json_response,
+    known_job_id,
+    make_resolver,
+    note_in_log,
+    request_header,
+)
 from promptmill.http.stream_routes import add_stream_routes
 from promptmill.jobs.waiting import wait_for_end
 from promptmill.settings import settings
@@ -108,7 +116,7 @@ def read_api(
         return Response(HTTPStatus.OK.value, "application/json", text, {"Cache-Control": "public, max-age=300"})
 
     add_diff_route(app, lambda: jobs or _default_jobs())
-    return app
+    return declared(app)
 
 
 def _default_jobs() -> JobStore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
@@ -13,8 +13,14 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from promptmill.clock import is_id, monotonic_ms
 from promptmill.errors import JobNotFound, PromptmillError
 from promptmill.http import problem
+from promptmill.identity.access import Gate, access_to, check_access
+from promptmill.identity.authorizer import credential_of
 from promptmill.identity.caller import Caller, caller_of
 from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.api_gateway import Route
+    from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 
 EXPOSED_HEADERS = [
     "Location",
@@ -36,6 +42,7 @@ ALLOWED_HEADERS = [
     "traceparent",
 ]
 ALLOWED_METHODS = "GET,POST,OPTIONS"
+_PREFLIGHT = "preflight"
 
 
 @cache
@@ -60,8 +67,21 @@ def make_resolver() -> APIGatewayRestResolver:
     app.exception_handler(PromptmillError)(lambda error: _answer_error(app, error))
     app.exception_handler(Exception)(lambda error: _answer_fault(app, error))
     app.not_found(lambda _error: _answer_not_found(app))
-    app.route(".+", method="OPTIONS", include_in_schema=False)(_answer_preflight)
+    app.route(".+", method="OPTIONS", include_in_schema=False, operation_id=_PREFLIGHT)(_answer_preflight)
+    app.use(middlewares=[_hold_to_access])
     return app
+
+
+def declared(app: APIGatewayRestResolver) -> APIGatewayRestResolver:
+    """The resolver, when each of its routes declares who may call it; raises ``BrokenContractError`` otherwise."""
+    for route in _routes(app):
+        if route.operation_id != _PREFLIGHT:
+            access_to(route.operation_id)
+    return app
+
+
+def _routes(app: APIGatewayRestResolver) -> list[Route]:
+    return [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001 - Powertools has no name for them
 
 
 def resolve(app: APIGatewayRestResolver, event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -80,6 +100,20 @@ def resolve(app: APIGatewayRestResolver, event: dict[str, Any], context: Any) ->
         duration_ms=monotonic_ms() - started_ms,
     )
     return answer
+
+
+def _hold_to_access(app: APIGatewayRestResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """Lets a request through to its route when its caller may call that."""
+    route = app.context["_route"]
+    operation = route.operation_id
+    # An unknown path is given a route that was never registered.
+    if operation == _PREFLIGHT or not any(route is known for known in _routes(app)):
+        return next_middleware(app)
+    if access_to(operation).gate is not Gate.NONE:
+        # The gateway caches by one header; what else came with this request, its authorizer may not have seen.
+        credential_of(app.current_event.raw_event.get("multiValueHeaders") or {})
+        check_access(operation, caller(app))
+    return next_middleware(app)
 
 
 def note_in_log(**facts: str | int) -> None:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from promptmill.clock import epoch_ms, now_ms, timestamp
-from promptmill.errors import ContentBlocked, RateLimited, describe_code
+from promptmill.errors import ContentBlocked, InvalidHeader, RateLimited, Unauthenticated, describe_code
 from promptmill.http import problem
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.body import reads_body
@@ -23,6 +23,7 @@ from promptmill.http.replay_routes import add_replay_route
 from promptmill.http.resolver import (
     base_url,
     caller,
+    declared,
     json_response,
     make_resolver,
     note_in_log,
@@ -132,7 +133,7 @@ def submit_api(
         return json_response(HTTPStatus.OK, generated_prompt(job), headers)
 
     add_replay_route(app, lambda: (intake or default_intake()).jobs, accept)
-    return app
+    return declared(app)
 
 
 def generated_prompt(job: Job) -> dict[str, Any]:
@@ -162,10 +163,15 @@ def _submit(
         trace=trace_of(app.current_event.headers, request_id(event)),
         idempotency_key=idempotency_key(event.get("multiValueHeaders") or {}),
     )
+    who = caller(app)
+    if who.is_anonymous and request.kind != "enhance":
+        raise Unauthenticated
+    if who.key is not None and origin.idempotency_key is None:
+        raise InvalidHeader("An API key must send an Idempotency-Key.")
     if replay is None or replay.mode is ReplayMode.LIVE:
         check_model(request)
     try:
-        submission = intake.submit(request, caller(app), origin, at_ms=now_ms(), replay=replay)
+        submission = intake.submit(request, who, origin, at_ms=now_ms(), replay=replay)
     except RateLimited as error:
         spent = _spent(intake.policy, error.retry_after_seconds)
         app.append_context(rate_headers=spent)  # type: ignore[no-untyped-call]
