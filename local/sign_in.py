@@ -73,7 +73,7 @@ def _walk_through_pages(browser: httpx.Client, client_id: str, callback: str, em
         page = browser.post("/login", data={**_hidden_fields(page.text), **answer})
     back = parse_qs(urlsplit(page.headers.get("location", "")).query)
     if not page.is_redirect or back.get("state") != [state] or "code" not in back:
-        raise StackError(f"the user pool did not let {email} in: {page.status_code} {page.text or back}")
+        raise StackError(f"the user pool did not let {email} in")
     grant = {
         "grant_type": "authorization_code",
         "client_id": client_id,
@@ -83,7 +83,7 @@ def _walk_through_pages(browser: httpx.Client, client_id: str, callback: str, em
     }
     answered = browser.post("/oauth2/token", data=grant)
     if answered.is_error:
-        raise StackError(f"the user pool gave no tokens: {answered.status_code} {answered.text}")
+        raise StackError(f"the user pool gave no tokens: {answered.text}")
     tokens = answered.json()
     return Tokens(tokens["access_token"], tokens["id_token"], tokens["refresh_token"])
 

@@ -15,7 +15,7 @@ import jwt
 import pytest
 
 from local.sign_in import Tokens, sign_in
-from local.stack import ROOT, Stack
+from local.stack import ROOT, Stack, StackError
 from promptmill.http.schemas import Problem, User
 from promptmill.identity.issuers import user_pool_issuer
 from promptmill.identity.tokens import user_id
@@ -87,7 +87,7 @@ def test_a_sign_in_without_a_password_gives_tokens_that_are_one_user(stack: Stac
 
 
 def test_signing_in_again_is_the_same_user(stack: Stack, ada: Tokens) -> None:
-    again = sign_in(stack, "Ada@example.com".lower())
+    again = sign_in(stack, "ada@example.com")
     assert again.access != ada.access
     assert user_of(stack, again.access).id == user_of(stack, ada.access).id
 
@@ -99,6 +99,14 @@ def test_signing_in_again_is_the_same_user(stack: Stack, ada: Tokens) -> None:
 def test_a_group_of_the_user_pool_gives_a_role(stack: Stack, role: str, roles: list[str], kind: str) -> None:
     tokens = sign_in(stack, somebody(), role=role)
     assert user_of(stack, getattr(tokens, kind)).roles == roles
+
+
+def test_whom_the_user_pool_refuses_gets_no_token(stack: Stack) -> None:
+    email = somebody()
+    sign_in(stack, email)
+    stack.client("cognito-idp").admin_disable_user(UserPoolId=stack.user_pool_id, Username=email)
+    with pytest.raises(StackError, match=email):
+        sign_in(stack, email)
 
 
 def test_a_user_of_another_issuer_appears_with_the_first_request(stack: Stack) -> None:
