@@ -33,6 +33,7 @@ def main() -> int:
             case "up":
                 stack = up(FOLDER, fresh=arguments.fresh)
                 print(f"The API is at {stack.api_url}")
+                print("A token for it: .venv/bin/python -m local sign-in")
                 for kind, is_real in (("text", stack.real_text_model), ("image", stack.real_image_model)):
                     print(
                         f"{kind.capitalize()} requests go to "
