@@ -10,8 +10,9 @@ MiniStack's Step Functions takes an event the bus refused for published. In AWS 
 MiniStack's own LOG_LEVEL reaches the Lambda workers, where Powertools' logger would take it for theirs and stay silent.
 And MiniStack holds back the answer of a function that logs nothing for 50 ms, in case a line still comes.
 
-``sys.argv[1]`` is a folder with the SAM translator, which MiniStack needs to expand the template. It is appended to
-this process's path only: Lambda workers must not see it, so that a dependency missing from the layer fails here too.
+``sys.argv[1]`` is a folder with the SAM translator, which MiniStack needs to expand the template, and cryptography,
+without which its Cognito signs tokens with noise. It is appended to this process's path only: Lambda workers must not
+see it, so that a dependency missing from the layer fails here too.
 """
 
 import json

@@ -13,6 +13,7 @@ import pytest
 from local.sam import ROOT
 from promptmill.clock import epoch_ms
 from promptmill.http.cancel_routes import cancel_api
+from promptmill.http.me_routes import me_api
 from promptmill.http.read_routes import read_api
 from promptmill.http.resolver import resolve
 from promptmill.http.submit_routes import submit_api
@@ -22,6 +23,7 @@ from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.settings import settings
 from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, a_job, a_policy
+from tests.unit.identity.users import MemoryUsers, a_sign_in
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
 from tests.unit.jobs.fakes import (
     FakeProvider,
@@ -153,6 +155,23 @@ def test_cancel_job_cancels_the_job_of_its_event() -> None:
     answer = resolve(cancel_api(world.settlement), event, None)
     assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (202, "canceled")
     assert world.bus.names == ["job.canceled"]
+
+
+@pytest.mark.parametrize(("name", "display_name"), [("serve_me", None), ("serve_me-rename", "Ada")])
+def test_serve_me_answers_for_the_user_of_its_event(name: str, display_name: str | None) -> None:
+    event, users = sample(name), MemoryUsers()
+    owner = event["requestContext"]["authorizer"]["owner"]
+    users.users[owner] = replace(users.record(a_sign_in()), id=owner)
+    answer = resolve(me_api(users), event, None)
+    assert answer["statusCode"] == 200
+    document = json.loads(answer["body"])
+    assert (document["id"], document["display_name"]) == (owner, display_name)
+
+
+def test_record_sign_in_records_the_user_of_its_event() -> None:
+    event, users = sample("record_sign_in"), MemoryUsers()
+    assert handler("record_sign_in")(sample("record_sign_in"), None, users=users) == event
+    assert [user.subject for user in users.users.values()] == [event["request"]["userAttributes"]["sub"]]
 
 
 class Remaining:

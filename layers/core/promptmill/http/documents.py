@@ -19,6 +19,7 @@ _MODELS = {
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
     "job_diff": ("JobDiff", "What differs."),
+    "user": ("User", "The user."),
     "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
 _PROBLEMS = {

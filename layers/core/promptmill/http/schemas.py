@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptmill.identity.access import Role
 from promptmill.jobs.execution.history import ExecutionStatus
 from promptmill.jobs.model import JobStatus, ReplayMode
 
@@ -205,6 +206,17 @@ class ModelList(_Answer):
     data: list[ModelEntry]
 
 
+class User(_Answer):
+    id: str
+    object: Literal["user"]
+    email: str | None = Field(description="Verified by whom the user signs in with; null until a token says it.")
+    display_name: str | None
+    roles: list[Role]
+    plan: str = Field(description="Whose limits hold.")
+    created_at: str = Timestamp
+    seen_at: str = Timestamp
+
+
 class ComparedJob(_Answer):
     id: str
     status: JobStatus
@@ -251,4 +263,14 @@ class JobDiff(_Answer):
     cost: CostDifference
 
 
-ANSWERS: tuple[type[BaseModel], ...] = (Job, JobList, JobDiff, Execution, Problem, GeneratedPrompt, Health, ModelList)
+ANSWERS: tuple[type[BaseModel], ...] = (
+    Job,
+    JobList,
+    JobDiff,
+    Execution,
+    Problem,
+    GeneratedPrompt,
+    Health,
+    ModelList,
+    User,
+)

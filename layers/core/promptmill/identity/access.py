@@ -68,6 +68,8 @@ ROUTES = {
     "readExecution": _READ,
     "diffJobs": _READ,
     "replayJob": _WRITE,
+    "readMe": _PERSON,
+    "changeMe": _PERSON,
     "health": _PUBLIC,
     "listModels": _PUBLIC,
     "openApi": _PUBLIC,
