@@ -83,17 +83,6 @@ def test_another_owners_job_is_as_unknown_as_one_that_does_not_exist(jobs: JobSt
         jobs.get(a_job_id(), OWNER, at_ms=AT_MS)
 
 
-def test_for_any_owner_every_job_is_there_until_it_expires(jobs: JobStore) -> None:
-    job = added(jobs)
-    last_ms = job.expires_at_seconds * 1000
-    assert jobs.get(job.id, None, at_ms=last_ms) == jobs.load_source(job.id, None, at_ms=last_ms).job == job
-    for job_id, at_ms in ((job.id, last_ms + 1000), (a_job_id(), AT_MS)):
-        with pytest.raises(errors.JobNotFound):
-            jobs.get(job_id, None, at_ms=at_ms)
-        with pytest.raises(errors.JobNotFound):
-            jobs.load_source(job_id, None, at_ms=at_ms)
-
-
 @pytest.mark.parametrize(("after_ms", "is_there"), [(-1, True), (0, True), (999, True), (1000, False), (DAY_MS, False)])
 def test_a_job_past_its_expiry_is_gone_even_before_it_is_deleted(
     jobs: JobStore, after_ms: int, *, is_there: bool
