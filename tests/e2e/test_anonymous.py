@@ -13,6 +13,7 @@ from tests.support.api import Api, new_address
 
 if TYPE_CHECKING:
     from local.stack import Stack
+    from tests.support.stand_ins import StandIns
 
 PROMPT = "Explain to a passer-by what this place is."
 
@@ -44,8 +45,10 @@ def test_their_job_is_theirs_to_read_and_follow_by_its_id_and_nobody_elses(passe
     assert problem_of(passer_by.http.post(f"/v1/jobs/{job['id']}/cancel")) == (409, "job_settled")
 
 
-def test_they_cancel_what_they_submitted(passer_by: Api) -> None:
-    job_id = passer_by.submit(kind="enhance", prompt=PROMPT)["id"]
+def test_they_cancel_what_they_submitted(passer_by: Api, stand_ins: StandIns) -> None:
+    prompt = "Explain to a passer-by why this takes so long."
+    stand_ins.script("chat", [{"delay_ms": 5000}], match=prompt)
+    job_id = passer_by.submit(kind="enhance", prompt=prompt)["id"]
     answer = passer_by.http.post(f"/v1/jobs/{job_id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (202, "canceled")
 

@@ -10,6 +10,8 @@ import pytest
 from promptmill.http.schemas import Problem
 from tests.e2e.test_operations import stopped_in_its_model_call
 from tests.support.api import Api, new_address
+from tests.support.credentials import owner_of
+from tests.support.recipes import job
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -29,20 +31,19 @@ def test_a_recorded_replay_by_an_operator_is_a_job_of_the_sources_owner(api: Api
     asked: dict[str, Any] = {"json": {"mode": "recorded"}, "headers": {"Idempotency-Key": "again"}}
     answer = operator.http.post(f"/v1/jobs/{source['id']}/replay", **asked)
     assert answer.status_code == 202, answer.text
-    job = api.finished(answer.json()["id"])
-    assert (job["status"], job["owner"], job["result"]) == ("succeeded", source["owner"], source["result"])
+    made = api.finished(answer.json()["id"])
+    assert (made["status"], made["owner"], made["result"]) == ("succeeded", source["owner"], source["result"])
     repeated = operator.http.post(f"/v1/jobs/{source['id']}/replay", **asked)
-    assert (repeated.json()["id"], repeated.headers["idempotency-replayed"]) == (job["id"], "true")
+    assert (repeated.json()["id"], repeated.headers["idempotency-replayed"]) == (made["id"], "true")
     mine = operator.http.get("/v1/jobs").json()["data"]
     theirs = operator.http.get("/v1/jobs", params={"owner": source["owner"]}).json()["data"]
-    assert (mine, {each["id"] for each in theirs}) == ([], {source["id"], job["id"]})
+    assert (mine, {each["id"] for each in theirs}) == ([], {source["id"], made["id"]})
     refused = api.http.get("/v1/jobs", params={"owner": source["owner"]})
     assert (refused.status_code, Problem.model_validate_json(refused.text).code) == (403, "forbidden")
 
 
-def test_a_job_is_canceled_by_an_operator(api: Api, operator: Api, stand_ins: StandIns) -> None:
-    stand_ins.script("chat", [{"delay_ms": 1500}], match=f"{PROMPT} Slowly.")
-    job_id = api.submit(kind="enhance", prompt=f"{PROMPT} Slowly.")["id"]
+def test_a_job_is_canceled_by_an_operator(stack: Stack, api: Api, operator: Api) -> None:
+    job_id = job("queued")(stack, owner_of(str(api.token)), "a planted job")["job_id"]
     answer = operator.http.post(f"/v1/jobs/{job_id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (202, "canceled")
     assert api.read(job_id)["status"] == "canceled"
