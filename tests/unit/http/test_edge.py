@@ -22,7 +22,7 @@ ENHANCE = {"kind": "enhance", "prompt": PROMPT}
 
 
 class Broken(MemoryJobStore):
-    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+    def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
         raise KeyError("secret words of a caller")
 
 

@@ -146,6 +146,7 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
         ("get", "/v1/jobs/{job_id}/execution"),
         ("get", "/v1/jobs/{job_id}/diff"),
         ("post", "/v1/jobs/{job_id}/replay"),
+        ("post", "/v1/jobs/{job_id}/redrive"),
         ("get", "/v1/jobs/{job_id}/events"),
         ("post", "/v1/generate-prompt"),
         ("get", "/v1/me"),

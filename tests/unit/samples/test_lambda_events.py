@@ -15,6 +15,7 @@ from promptmill.clock import epoch_ms
 from promptmill.http.cancel_routes import cancel_api
 from promptmill.http.me_routes import me_api
 from promptmill.http.read_routes import read_api
+from promptmill.http.redrive_routes import redrive_api
 from promptmill.http.resolver import resolve
 from promptmill.http.submit_routes import submit_api
 from promptmill.identity.caller import caller_of
@@ -22,7 +23,9 @@ from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.settings import settings
-from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, a_job, a_policy
+from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, TEXT_RESULT, a_job, a_policy
+from tests.unit.execution.fakes import FakeExecutions
+from tests.unit.execution.histories import failed_in
 from tests.unit.identity.users import MemoryUsers, a_sign_in
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
 from tests.unit.jobs.fakes import (
@@ -172,6 +175,16 @@ def test_record_sign_in_records_the_user_of_its_event() -> None:
     event, users = sample("record_sign_in"), MemoryUsers()
     assert handler("record_sign_in")(sample("record_sign_in"), None, users=users) == event
     assert [user.subject for user in users.users.values()] == [event["request"]["userAttributes"]["sub"]]
+
+
+def test_redrive_job_redrives_the_job_of_its_event() -> None:
+    event, jobs = sample("redrive_job"), MemoryJobStore()
+    job_id = event["pathParameters"]["job_id"]
+    jobs.add(a_job("running", id=job_id, result=TEXT_RESULT, expires_at_seconds=4_000_000_000))
+    executions = FakeExecutions({job_id: failed_in("PersistResult")})
+    answer = resolve(redrive_api(jobs, executions), event, None)
+    assert (answer["statusCode"], json.loads(answer["body"])["redriven_from"]) == (202, "PersistResult")
+    assert executions.redriven == [job_id]
 
 
 class Remaining:

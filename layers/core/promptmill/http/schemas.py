@@ -155,9 +155,18 @@ class Execution(_Answer):
     started_at: str | None = Timestamp
     finished_at: str | None = Timestamp
     duration_ms: int | None
-    console_url: str | None = Field(description="The execution in the AWS console, for who may sign in there.")
+    console_url: str | None = Field(description="The execution in the AWS console. For operators; null for others.")
     steps: list[ExecutionStep]
     cost: Cost | None
+
+
+class Redrive(_Answer):
+    object: Literal["redrive"]
+    job_id: str
+    redriven_from: str = Field(description="The step the execution goes on from.")
+    saved_usd: str = Field(
+        description="What the calls cost that are not made again, in US dollars.", pattern=r"^\d+(\.\d+)?$"
+    )
 
 
 class JobList(_Answer):
@@ -264,13 +273,6 @@ class JobDiff(_Answer):
 
 
 ANSWERS: tuple[type[BaseModel], ...] = (
-    Job,
-    JobList,
-    JobDiff,
-    Execution,
-    Problem,
-    GeneratedPrompt,
-    Health,
-    ModelList,
-    User,
+    *(Job, JobList, JobDiff, Execution, Redrive, Problem),
+    *(GeneratedPrompt, Health, ModelList, User),
 )

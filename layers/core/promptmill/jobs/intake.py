@@ -54,10 +54,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The job that a new one replays, and where its answer comes from."""
+    """The job that a new one replays, where its answer comes from, and the owner of the one and so of the other."""
 
     of: str
     mode: ReplayMode
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +105,20 @@ class Intake:
             record = self.records.get(caller.owner, key, at_ms=at_ms) if key else None
             if record is None:
                 raise over_limit(now, self.policy)
-            return self._repeat(record, key, digest, now, caller.owner, at_ms)
+            return self._repeat(record, key, digest, now, caller, at_ms)
         job = new_job(request, caller, origin, at_ms=at_ms, retention_days=self.retention_days, replay=replay)
         if key is None:
             self.jobs.add(job)
         else:
             mine = new_record(job.id, digest, at_ms)
-            taken = self.records.take(job.owner, key, mine, beside=self.jobs.add_action(job), at_ms=at_ms)
+            taken = self.records.take(caller.owner, key, mine, beside=self.jobs.add_action(job), at_ms=at_ms)
             if taken is not None:
-                return self._repeat(taken, key, digest, now, job.owner, at_ms)
-        self._start(job, key, at_ms)
+                return self._repeat(taken, key, digest, now, caller, at_ms)
+        self._start(job, key, caller, at_ms)
         return Submission(job, now)
 
     def _repeat(
-        self, record: IdempotencyRecord, key: str | None, digest: str, now: Standing, owner: str, at_ms: int
+        self, record: IdempotencyRecord, key: str | None, digest: str, now: Standing, caller: Caller, at_ms: int
     ) -> Submission:
         """The job of a key that was used before, started if whoever made it was cut off before that."""
         repeat = judge(record, digest, at_ms)
@@ -125,25 +126,25 @@ class Intake:
             raise IdempotencyMismatch
         if repeat is Repeat.IN_FLIGHT:
             raise RequestInFlight
-        job = self.jobs.get(record.job_id, owner)
+        job = self.jobs.get(record.job_id, caller.sees)
         if repeat is Repeat.ABANDONED and not job.status.is_terminal:
-            self._start(job, key, at_ms)
+            self._start(job, key, caller, at_ms)
         return Submission(job, now, replayed=True)
 
-    def _start(self, job: Job, key: str | None, at_ms: int) -> None:
+    def _start(self, job: Job, key: str | None, caller: Caller, at_ms: int) -> None:
         try:
             self.workflow.start(job.id, initial_state(job, self.policy))
         except (WorkflowUnavailable, BrokenContractError) as error:
             error_record = {"code": WorkflowUnavailable.code, "step": "StartExecution"}
             if self.jobs.settle_unstarted(job.id, at=timestamp(at_ms), error=error_record):
                 if key:
-                    self.records.release(job.owner, key, job.id)
+                    self.records.release(caller.owner, key, job.id)
                 detail = "The job could not be started. Nothing was charged; please try again."
                 raise WorkflowUnavailable(detail) from error
         if key:
             # Not said, a repeat is told to wait for the lease and then finds the execution there.
             with contextlib.suppress(StoreUnavailable):
-                self.records.mark_started(job.owner, key, job.id)
+                self.records.mark_started(caller.owner, key, job.id)
 
 
 def over_limit(now: Standing, policy: RatePolicy) -> RateLimited:
@@ -163,14 +164,17 @@ def new_job(
     retention_days: int,
     replay: Replay | None = None,
 ) -> Job:
-    """The queued job of a request. Its input is the request as validated, with its defaults."""
+    """The queued job of a request. Its input is the request as validated, with its defaults.
+
+    A replay has the owner of what it replays, whoever asks: the content stays with whom it belongs to.
+    """
     content = request.model_dump(mode="json", exclude={"kind", "metadata", "deadline_seconds"}, exclude_none=True)
     job_id = new_id("job", at_ms)
     return Job(
         id=job_id,
         kind=request.kind,
         status=JobStatus.QUEUED,
-        owner=caller.owner,
+        owner=replay.owner if replay else caller.owner,
         created_at=timestamp(at_ms),
         deadline_at=timestamp(at_ms + request.deadline_seconds * 1000),
         expires_at_seconds=at_ms // 1000 + retention_days * SECONDS_PER_DAY,
