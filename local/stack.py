@@ -39,6 +39,7 @@ class Stack:
     region: str
     providers_url: str
     state_machine_arn: str
+    deletion_workflow_arn: str
     jobs_table: str
     control_table: str
     library_table: str
@@ -207,6 +208,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         region=REGION,
         providers_url=providers_url,
         state_machine_arn=outputs["StateMachineArn"],
+        deletion_workflow_arn=outputs["DeletionWorkflowArn"],
         jobs_table=outputs["JobsTableName"],
         control_table=outputs["ControlTableName"],
         library_table=outputs["LibraryTableName"],

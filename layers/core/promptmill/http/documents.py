@@ -18,6 +18,7 @@ _MODELS = {
     "health": ("Health", "The API is up."),
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
+    "deletion": ("Deletion", "The deletion has begun."),
     "job_diff": ("JobDiff", "What differs."),
     "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
@@ -122,14 +123,15 @@ def responses(
     *statuses: int,
     problems: Mapping[int, str] | None = None,
     headers: Mapping[int, Mapping[str, Any]] | None = None,
+    accepted: str = "job",
 ) -> dict[int, Any]:
-    """The responses of a route: 2xx carry ``model`` (202 always a job), the others a problem.
+    """The responses of a route: 2xx carry ``model`` (202 carries ``accepted``), the others a problem.
 
     ``problems`` says what a status means here, where it is not what it means elsewhere. A fault of ours is added.
     """
     texts = {**_PROBLEMS, **(_OF_A_BODY if HTTPStatus.REQUEST_ENTITY_TOO_LARGE in statuses else {}), **(problems or {})}
     found: dict[int, Any] = {
-        int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status), texts)
+        int(status): _response(accepted if status == HTTPStatus.ACCEPTED else model, int(status), texts)
         for status in (*statuses, *(problems or {}))
     }
     found[500] = _problem("A fault of ours.")

@@ -251,4 +251,20 @@ class JobDiff(_Answer):
     cost: CostDifference
 
 
-ANSWERS: tuple[type[BaseModel], ...] = (Job, JobList, JobDiff, Execution, Problem, GeneratedPrompt, Health, ModelList)
+class Deletion(_Answer):
+    object: Literal["deletion"]
+    status: Literal["running"]
+    user: str
+
+
+ANSWERS: tuple[type[BaseModel], ...] = (
+    Job,
+    JobList,
+    JobDiff,
+    Execution,
+    Problem,
+    GeneratedPrompt,
+    Health,
+    ModelList,
+    Deletion,
+)

@@ -37,6 +37,10 @@ class UserStore:
         if identity.email:
             update += ", email = :email"
             values[":email"] = {"S": identity.email}
+        if identity.username:
+            # By which the user pool knows the user; whoever deletes the sign-in needs it.
+            update += ", username = :username"
+            values[":username"] = {"S": identity.username}
         with store_errors():
             try:
                 item = self._client.update_item(
