@@ -235,6 +235,7 @@ def shell_environment(stack: Stack) -> str:
         "API": stack.api_url,
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "STATE_MACHINE_ARN": stack.state_machine_arn,
+        "DELETION_WORKFLOW_ARN": stack.deletion_workflow_arn,
         "EVENTS_QUEUE_URL": stack.events_queue_url,
         "PROVIDERS_URL": stack.providers_url,
         **CREDENTIALS,

@@ -13,7 +13,9 @@ from promptmill.jobs.settling.store import settling_store
 from promptmill.step_log import logged_step
 
 
-def lambda_handler(event: dict[str, Any], context: object, *, eraser: Eraser | None = None) -> dict[str, bool]:
+def lambda_handler(
+    event: dict[str, Any], context: object, *, eraser: Eraser | None = None, at_ms: int | None = None
+) -> dict[str, bool]:
     parts = eraser or Eraser(
         erasure_store(),
         artifact_store(),
@@ -21,4 +23,4 @@ def lambda_handler(event: dict[str, Any], context: object, *, eraser: Eraser | N
         revoke_keys=lambda _user_id: None,
     )
     with logged_step("EraseUser", user_id=event["user_id"]):
-        return {"remaining": parts.erase(event["user_id"], at_ms=now_ms())}
+        return {"remaining": parts.erase(event["user_id"], at_ms=now_ms() if at_ms is None else at_ms)}

@@ -25,9 +25,7 @@ SECTIONS = {
     "api": {"AWS::Serverless::Api", "AWS::ApiGateway::GatewayResponse"},
     "workflows": {"AWS::Serverless::StateMachine", "AWS::IAM::Policy"},
     "functions": {"AWS::Serverless::Function", "AWS::Serverless::LayerVersion"},
-    "data": {
-        "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret",
-    },
+    "data": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret"},
     "events": {
         "AWS::Events::EventBus", "AWS::Events::Archive", "AWS::Events::Rule",
         "AWS::SQS::Queue", "AWS::SQS::QueuePolicy",
@@ -43,6 +41,7 @@ TOP_LEVEL = [
 # Statements that may say "*", each with what makes it right.
 STARS = {
     ("GenerationWorkflow", "LogAndTrace"): "log delivery and X-Ray know no resource-level permissions",
+    ("DeletionWorkflow", "LogAndTrace"): "as the generation workflow's",
     ("ArtifactsBucketPolicy", "TlsOnly"): "a Deny, for everyone",
 }
 # What a function's role may be given besides its own statements; SAM adds both.

@@ -148,6 +148,7 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
         ("post", "/v1/jobs/{job_id}/replay"),
         ("get", "/v1/jobs/{job_id}/events"),
         ("post", "/v1/generate-prompt"),
+        ("delete", "/v1/me"),
         ("get", "/v1/health"),
         ("get", "/v1/models"),
         ("get", "/v1/openapi.json"),
