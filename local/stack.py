@@ -43,6 +43,7 @@ class Stack:
     region: str
     providers_url: str
     state_machine_arn: str
+    deletion_workflow_arn: str
     jobs_table: str
     control_table: str
     library_table: str
@@ -215,6 +216,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         region=REGION,
         providers_url=providers_url,
         state_machine_arn=outputs["StateMachineArn"],
+        deletion_workflow_arn=outputs["DeletionWorkflowArn"],
         jobs_table=outputs["JobsTableName"],
         control_table=outputs["ControlTableName"],
         library_table=outputs["LibraryTableName"],
@@ -244,6 +246,7 @@ def shell_environment(stack: Stack) -> str:
         "API": stack.api_url,
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "STATE_MACHINE_ARN": stack.state_machine_arn,
+        "DELETION_WORKFLOW_ARN": stack.deletion_workflow_arn,
         "EVENTS_QUEUE_URL": stack.events_queue_url,
         "PROVIDERS_URL": stack.providers_url,
         "PROMPTMILL_STACK": stack.folder,

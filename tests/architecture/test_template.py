@@ -43,6 +43,7 @@ TOP_LEVEL = (
 # Statements that may say "*", each with what makes it right.
 STARS = {
     ("GenerationWorkflow", "LogAndTrace"): "log delivery and X-Ray know no resource-level permissions",
+    ("DeletionWorkflow", "LogAndTrace"): "as the generation workflow's",
     ("ArtifactsBucketPolicy", "TlsOnly"): "a Deny, for everyone",
 }
 # What a function's role may be given besides its own statements; SAM adds both.

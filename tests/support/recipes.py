@@ -78,6 +78,7 @@ RECIPES = {
     "redriveJob": Recipe(409, job("succeeded")),
     "readMe": Recipe(200),
     "changeMe": Recipe(200, body={"display_name": "Ada"}),
+    "deleteMe": Recipe(202),
     "health": Recipe(200),
     "listModels": Recipe(200),
     "openApi": Recipe(200),

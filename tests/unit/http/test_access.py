@@ -51,6 +51,7 @@ PUBLISHED = {
     "redriveJob": OPERATORS,
     "readMe": PERSONS,
     "changeMe": PERSONS,
+    "deleteMe": PERSONS,
     "health": PUBLIC,
     "listModels": PUBLIC,
     "openApi": PUBLIC,

@@ -76,7 +76,7 @@ def test_cookies_are_never_asked_for() -> None:
     assert "access-control-allow-credentials" not in CALLS[200]({"Origin": ORIGINS[0]}).headers
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/job_x", "/v1/generate-prompt"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/job_x", "/v1/generate-prompt", "/v1/me"])
 def test_a_preflight_allows_what_the_api_takes(path: str) -> None:
     headers = {"Origin": ORIGINS[1], "Access-Control-Request-Method": "POST"}
     answer = Api().read(an_event("OPTIONS", path, headers=headers))

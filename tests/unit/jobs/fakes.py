@@ -154,6 +154,12 @@ class MemoryArtifacts(ArtifactStore):
         content, _ = self.objects.get(key, (None, ""))
         return content
 
+    def delete_page(self, prefix: str) -> bool:
+        found = [key for key in self.objects if key.startswith(prefix)]
+        for key in found:
+            del self.objects[key]
+        return bool(found)
+
     def link(self, key: str) -> str:
         return f"https://artifacts.example.com/{key}?signature=secret"
 

@@ -13,6 +13,7 @@ import pytest
 from local.sam import ROOT
 from promptmill.clock import epoch_ms
 from promptmill.http.cancel_routes import cancel_api
+from promptmill.http.deletion_routes import deletion_api
 from promptmill.http.me_routes import me_api
 from promptmill.http.read_routes import read_api
 from promptmill.http.redrive_routes import redrive_api
@@ -26,8 +27,10 @@ from promptmill.settings import settings
 from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, TEXT_RESULT, a_job, a_policy
 from tests.unit.execution.fakes import FakeExecutions
 from tests.unit.execution.histories import failed_in
+from tests.unit.http.test_delete_me import FakeDeletion
 from tests.unit.identity.users import MemoryUsers, a_sign_in
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
+from tests.unit.jobs.erasing import Leaving
 from tests.unit.jobs.fakes import (
     FakeProvider,
     FakeWorkflow,
@@ -185,6 +188,22 @@ def test_redrive_job_redrives_the_job_of_its_event() -> None:
     answer = resolve(redrive_api(jobs, executions), event, None)
     assert (answer["statusCode"], json.loads(answer["body"])["redriven_from"]) == (202, "PersistResult")
     assert executions.redriven == [job_id]
+
+
+def test_delete_user_starts_the_deletion_of_the_caller_of_its_event() -> None:
+    event, workflow = sample("delete_user"), FakeDeletion()
+    answer = resolve(deletion_api(workflow), event, None)
+    assert answer["statusCode"] == 202
+    assert list(workflow.started) == [event["requestContext"]["authorizer"]["owner"]]
+
+
+def test_erase_user_erases_the_user_of_its_event() -> None:
+    event, leaving = sample("erase_user"), Leaving()
+    job = leaving.has(a_job("succeeded", owner=event["user_id"], due_at=None))
+    erase, at_ms = handler("erase_user"), epoch_ms(job.deadline_at)
+    assert erase(event, None, eraser=leaving.eraser, at_ms=at_ms) == {"remaining": True}
+    assert leaving.jobs == set()
+    assert erase(event, None, eraser=leaving.eraser, at_ms=at_ms) == {"remaining": False}
 
 
 class Remaining:

@@ -20,6 +20,7 @@ _MODELS = {
     "health": ("Health", "The API is up."),
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
+    "deletion": ("Deletion", "The deletion has begun."),
     "job_diff": ("JobDiff", "What differs."),
     "user": ("User", "The user."),
     "redrive": ("Redrive", "The execution goes on."),
@@ -132,16 +133,15 @@ def responses(
     *statuses: int,
     problems: Mapping[int, str] | None = None,
     headers: Mapping[int, Mapping[str, Any]] | None = None,
+    accepted: str = "",
 ) -> dict[int, Any]:
-    """The responses of a route: 2xx carry ``model``, the others a problem.
-
-    A prompt that takes longer than its caller waits is answered with its job.
+    """The responses of a route: 2xx carry ``model`` (202 carries ``accepted``, if given), the others a problem.
 
     ``problems`` says what a status means here, where it is not what it means elsewhere. A fault of ours is added.
     """
     texts = {**_PROBLEMS, **(_OF_A_BODY if HTTPStatus.REQUEST_ENTITY_TOO_LARGE in statuses else {}), **(problems or {})}
     found: dict[int, Any] = {
-        int(status): _response("job" if (model, status) == ("generated", 202) else model, int(status), texts)
+        int(status): _response((status == HTTPStatus.ACCEPTED and accepted) or model, int(status), texts)
         for status in (*statuses, *(problems or {}))
     }
     found[500] = _problem("A fault of ours.")

@@ -25,6 +25,7 @@ def openapi_document() -> dict[str, Any]:
     from pydantic.json_schema import models_json_schema
 
     from promptmill.http.cancel_routes import cancel_api
+    from promptmill.http.deletion_routes import deletion_api
     from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS, gateway_response
     from promptmill.http.list_parameters import list_parameters
     from promptmill.http.me_routes import me_api
@@ -37,7 +38,7 @@ def openapi_document() -> dict[str, Any]:
         [(model, "serialization") for model in ANSWERS], ref_template="#/components/schemas/{model}"
     )
     document: dict[str, Any] = {}
-    for api in (submit_api(), read_api(), cancel_api(), redrive_api(), me_api()):
+    for api in (submit_api(), read_api(), cancel_api(), redrive_api(), me_api(), deletion_api()):
         part = json.loads(
             api.get_openapi_json_schema(
                 title="Promptmill",

@@ -272,7 +272,13 @@ class JobDiff(_Answer):
     cost: CostDifference
 
 
+class Deletion(_Answer):
+    object: Literal["deletion"]
+    status: Literal["running"]
+    user: str
+
+
 ANSWERS: tuple[type[BaseModel], ...] = (
     *(Job, JobList, JobDiff, Execution, Redrive, Problem),
-    *(GeneratedPrompt, Health, ModelList, User),
+    *(GeneratedPrompt, Health, ModelList, User, Deletion),
 )

@@ -72,6 +72,7 @@ ROUTES = {
     "readMe": _PERSON,
     "changeMe": _PERSON,
     "redriveJob": _OPERATOR,
+    "deleteMe": _PERSON,
     "health": _PUBLIC,
     "listModels": _PUBLIC,
     "openApi": _PUBLIC,
