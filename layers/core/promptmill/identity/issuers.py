@@ -37,7 +37,7 @@ class Issuer:
     @property
     def keys_url(self) -> str:
         """Where its keys are: what is configured, or where OpenID providers commonly have them."""
-        return self.jwks_url or f"{self.url}/.well-known/jwks.json"
+        return self.jwks_url or f"{self.url.rstrip('/')}/.well-known/jwks.json"
 
     def is_meant_for_us(self, claims: Mapping[str, Any]) -> bool:
         """Whether the token was issued to one of the parties, in the way this kind of issuer says so."""
