@@ -94,6 +94,7 @@ HOSTILE: dict[str, dict[str, Forge]] = {
         "critical: a claim": header(crit=["exp"]),
         "critical: nothing": header(crit=[]),
         "critical: an unencoded body": header(crit=["b64"], b64=False),
+        "critical: an encoded body": header(crit=["b64"], b64=True),
         "an unencoded body": header(b64=False),
         "of an encrypted token": header(typ="JWE"),
         "of a logout token": header(typ="logout+jwt"),

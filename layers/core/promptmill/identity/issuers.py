@@ -44,8 +44,13 @@ class Issuer:
         match self.kind:
             case IssuerKind.COGNITO:
                 # An id token names the client as its audience, an access token as its client.
-                claim = {"id": "aud", "access": "client_id"}.get(str(claims.get("token_use")))
-                return claim is not None and self._names_a_party(claims.get(claim))
+                match claims.get("token_use"):
+                    case "id":
+                        return self._names_a_party(claims.get("aud"))
+                    case "access":
+                        return self._names_a_party(claims.get("client_id"))
+                    case _:
+                        return False
             case IssuerKind.CLERK:
                 return self._names_a_party(claims.get("azp")) and bool(_text(claims.get("sid")))
             case IssuerKind.OIDC:
