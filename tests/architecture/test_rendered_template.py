@@ -12,6 +12,8 @@ from local.rendering import render_template
 from promptmill.errors import Forbidden, PromptmillError, Unauthenticated
 from promptmill.http.problem import RETRY_AFTER_SECONDS, problem_of
 from promptmill.http.resolver import EXPOSED_HEADERS
+from promptmill.identity.access import Gate
+from promptmill.identity.authorizer import KEEP_MS
 
 
 @cache
@@ -76,6 +78,16 @@ def test_a_refusal_of_the_gateway_is_the_functions_to_the_letter(kind: str, erro
     )
     for name, value in headers.items():
         assert answer["responseParameters"][f"gatewayresponse.header.{name}"] == f"'{value}'"
+
+
+def test_the_authorizer_remembers_a_caller_as_long_as_the_gateway_does() -> None:
+    (api,) = of_type("AWS::ApiGateway::RestApi").values()
+    authorizers = {
+        name: scheme["x-amazon-apigateway-authorizer"]
+        for name, scheme in api["Body"]["components"]["securitySchemes"].items()
+    }
+    kept_seconds = {name: described["authorizerResultTtlInSeconds"] for name, described in authorizers.items()}
+    assert kept_seconds == {Gate.SIGNED_IN: KEEP_MS // 1000, Gate.ANYONE: 0}
 
 
 def test_who_could_not_be_checked_may_try_again() -> None:

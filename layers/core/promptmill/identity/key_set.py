@@ -21,6 +21,7 @@ BETWEEN_REQUESTS_MS = 300_000
 # Without any key nobody can come in, so an issuer that did not answer is asked again soon.
 AFTER_A_FAILURE_MS = 5_000
 MAX_BYTES = 262_144
+# To connect, and again for each read.
 TIMEOUT_SECONDS = 2.0
 _MIN_RSA_BITS = 2048
 _LOOPBACK = ("127.0.0.1", "localhost")
