@@ -140,7 +140,7 @@ def _text(values: Mapping[str, Any], name: str) -> str:
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Not empty, not endless, and without half a surrogate pair, which JSON can say and UTF-8 cannot."""
+    """Not empty, not endless, and printable: JSON can say half a surrogate pair, which UTF-8 cannot."""
     return isinstance(value, str) and 0 < len(value) <= _MAX_TEXT and value.isprintable()
 
 
