@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from benchmarks import calls, cold_start, latency, machine, price, throughput
+from benchmarks import calls, cold_start, latency, machine, price, throughput, verification
 from benchmarks.goals import goals
 from benchmarks.report import lines
 from benchmarks.samples import summary
@@ -43,6 +43,7 @@ POLLS = 150
 THROUGHPUT_JOBS = 60
 COLD_ROUNDS = 7
 CALL_ROUNDS = 6
+VERIFICATIONS = 2000
 FUNCTIONS = tuple(sorted(app.parent.name for app in (ROOT / "functions").glob("*/app.py")))
 
 
@@ -106,6 +107,9 @@ def _measure() -> dict[str, Any]:
         _say(f"cold starts: {COLD_ROUNDS} rounds of {len(FUNCTIONS) + 1} processes, twice")
         with tempfile.TemporaryDirectory() as scratch:
             results["cold_start"] = cold_start.measure(built, variables, rounds=COLD_ROUNDS, scratch=Path(scratch))
+        _say(f"tokens: {VERIFICATIONS} verifications for each algorithm")
+        verified = verification.measure(built, n=VERIFICATIONS)
+        results["verification_cpu_ms"] = {name: asdict(summary(values)) for name, values in verified.items()}
     results["goals"] = [{**asdict(goal), "met": goal.is_met} for goal in goals(results)]
     return results
 

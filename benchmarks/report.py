@@ -39,6 +39,8 @@ def lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield from _latency(results["latency_ms"])
     yield from _throughput(results["throughput"])
     yield from _cold_starts(results["cold_start"])
+    yield f"\nVerifying a token, CPU time in ms{'':<15} {HEADING}"
+    yield from (f"  {name:<43} {Summary(**found)}" for name, found in results["verification_cpu_ms"].items())
     yield from _calls(results["calls"])
     yield from _bills(results)
     yield "\nGoals"

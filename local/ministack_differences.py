@@ -29,7 +29,9 @@ def mend_differences(stack: Stack, outputs: Mapping[str, str]) -> None:
     pool = outputs["UserPoolId"]
     variables["PROMPTMILL_USER_POOL_JWKS_URL"] = f"{stack.endpoint_url}/{pool}/.well-known/jwks.json"
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-    _put_gateway_responses(stack, outputs["ApiId"])
+    submit_job = functions.get_function_configuration(FunctionName=outputs["SubmitJobFunctionName"])
+    origins = submit_job["Environment"]["Variables"]["PROMPTMILL_CORS_ORIGINS"]
+    _put_gateway_responses(stack, outputs["ApiId"], first_origin=origins.split(",")[0])
     # MiniStack asks for bedrock:ConverseStream where AWS asks for bedrock:InvokeModelWithResponseStream.
     stack.client("iam").put_role_policy(
         RoleName=outputs["InvokeBedrockRoleName"],
@@ -57,8 +59,11 @@ def mend_differences(stack: Stack, outputs: Mapping[str, str]) -> None:
         events.create_archive(ArchiveName=stack.bus_name, EventSourceArn=outputs["EventBusArn"])
 
 
-def _put_gateway_responses(stack: Stack, api_id: str) -> None:
-    """Gives MiniStack's gateway the template's own answers, which its import of an API leaves out."""
+def _put_gateway_responses(stack: Stack, api_id: str, *, first_origin: str) -> None:
+    """Gives MiniStack's gateway the template's own answers, which its import of an API leaves out.
+
+    Their headers are literals but for one expression, which is the first of the allowed origins.
+    """
     gateway = stack.client("apigateway")
     responses = read_template()["Resources"]["Api"]["Properties"]["GatewayResponses"]
     for name, response in responses.items():
@@ -66,8 +71,11 @@ def _put_gateway_responses(stack: Stack, api_id: str) -> None:
         gateway.put_gateway_response(
             restApiId=api_id,
             responseType=name,
-            **({"statusCode": str(response["StatusCode"])} if "StatusCode" in response else {}),
-            responseParameters={f"gatewayresponse.header.{header}": value for header, value in headers.items()},
+            statusCode=str(response["StatusCode"]),
+            responseParameters={
+                f"gatewayresponse.header.{header}": value if isinstance(value, str) else f"'{first_origin}'"
+                for header, value in headers.items()
+            },
             # Its templates do not know the path.
             responseTemplates={
                 kind: text.replace("$context.path", "$context.resourcePath")

@@ -16,6 +16,18 @@ def floor() -> None:
     boto3.client("dynamodb")
 
 
+def authorize_caller() -> None:
+    from promptmill.identity.default import default_authorizer
+    from promptmill.identity.key_set import read_keys
+
+    default_authorizer()
+    # What a first token brings in. Its issuer's keys would come over the network; this one is the curve's own point.
+    read_keys(
+        b'{"keys":[{"kid":"k","kty":"EC","crv":"P-256","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",'
+        b'"y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}]}'
+    )
+
+
 def submit_job() -> None:
     from promptmill.http import submit_routes
 
@@ -94,6 +106,7 @@ READY: dict[str, Any] = {
     ready.__name__: ready
     for ready in (
         floor,
+        authorize_caller,
         submit_job,
         read_jobs,
         assemble_prompt,

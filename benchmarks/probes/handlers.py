@@ -19,8 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from promptmill.gateway import aws_client, aws_session
+from promptmill.identity.access import Role
+from promptmill.identity.caller import Caller
 from promptmill.settings import settings
 
+CALLER = Caller(owner="usr_00000000000000000000000000000000", plan="user", roles=frozenset({Role.USER}))
 calls: list[dict[str, Any]] = []
 
 
@@ -64,7 +67,12 @@ def request(method: str, resource: str, path: str, body: dict[str, Any] | None) 
         "multiValueQueryStringParameters": None,
         "pathParameters": None,
         "stageVariables": None,
-        "requestContext": {"requestId": "benchmark", "path": f"/local{path}", "identity": {"sourceIp": "198.18.0.1"}},
+        "requestContext": {
+            "requestId": "benchmark",
+            "path": f"/local{path}",
+            "identity": {"sourceIp": "198.18.0.1"},
+            "authorizer": CALLER.to_context(),
+        },
         "body": None if body is None else json.dumps(body),
         "isBase64Encoded": False,
     }

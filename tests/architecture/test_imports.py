@@ -15,6 +15,7 @@ from tests.architecture.source import (
     FUNCTIONS,
     PACKAGE_FILES,
     STEP_FUNCTIONS,
+    closure,
     dotted_uses,
     imported_modules,
     module_name,
@@ -59,6 +60,11 @@ print(json.dumps({"touched": touched, "modules": sorted(sys.modules)}))
 """
 
 
+def modules_of(file: Path) -> set[str]:
+    """The top-level modules a file imports."""
+    return {name.partition(".")[0] for name in imported_modules(file)}
+
+
 def import_alone(*wanted: str) -> tuple[list[str], set[str]]:
     """(what the import touched outside, the modules it pulled in) in a fresh process without settings."""
     variables = read_template()["Globals"]["Function"]["Environment"]["Variables"]
@@ -98,6 +104,15 @@ def test_reading_a_job_needs_no_pydantic() -> None:
     assert modules.isdisjoint({"pydantic", "pydantic_core"})
 
 
+def test_only_the_authorizer_can_come_to_load_what_verifies_signatures() -> None:
+    """20 milliseconds of a cold start, and not of its import: with a key or no credential none of it is needed."""
+    libraries = {"cryptography", "jwt"}
+    verifying = {app.parent.name for app in FUNCTIONS if any(modules_of(file) & libraries for file in closure(app))}
+    assert verifying == {"authorize_caller"}
+    _, modules = import_alone(str(ROOT / "functions/authorize_caller/app.py"))
+    assert modules.isdisjoint(libraries)
+
+
 @pytest.mark.parametrize("app", STEP_FUNCTIONS, ids=module_name)
 def test_a_step_function_needs_neither_pydantic_nor_powertools(app: Path) -> None:
     _, modules = import_alone(str(app))
@@ -107,7 +122,7 @@ def test_a_step_function_needs_neither_pydantic_nor_powertools(app: Path) -> Non
 @pytest.mark.parametrize("app", FUNCTIONS, ids=module_name)
 def test_a_function_imports_the_package_and_the_standard_library_only(app: Path) -> None:
     allowed = {"promptmill", *sys.stdlib_module_names}
-    assert {name.partition(".")[0] for name in imported_modules(app)} <= allowed
+    assert modules_of(app) <= allowed
 
 
 @pytest.mark.parametrize("file", PACKAGE_FILES + FUNCTIONS, ids=module_name)

@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 
 from local.rendering import render_template
+from promptmill.errors import Forbidden, PromptmillError, Unauthenticated
+from promptmill.http.problem import RETRY_AFTER_SECONDS, problem_of
+from promptmill.http.resolver import EXPOSED_HEADERS
+from promptmill.identity.access import Gate
+from promptmill.identity.authorizer import KEEP_MS
 
 
 @cache
@@ -39,18 +44,58 @@ def answers() -> dict[str, Any]:
 def test_what_the_gateway_answers_itself_is_deployed_with_the_api() -> None:
     """A response beside the body races the deployment, and the next import of the body removes it."""
     assert of_type("AWS::ApiGateway::GatewayResponse") == {}
-    assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED"} <= set(answers())
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "UNAUTHORIZED", "THROTTLED"} <= set(answers())
 
 
 @pytest.mark.parametrize("kind", sorted(answers()))
 def test_what_the_gateway_answers_itself_is_a_problem_document_with_its_own_status(kind: str) -> None:
     answer = answers()[kind]
-    template = answer["responseTemplates"]["application/json"]
-    document = json.loads(template.replace("$context.error.messageString", '"m"'))
+    document = json.loads(answer["responseTemplates"]["application/json"])
     assert set(document) == {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}
-    assert str(document["status"]) == str(answer.get("statusCode", {"DEFAULT_4XX": 400, "DEFAULT_5XX": 500}.get(kind)))
+    assert str(document["status"]) == answer["statusCode"]
     assert answer["responseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
     assert answer["responseParameters"]["gatewayresponse.header.x-request-id"] == "context.requestId"
+
+
+@pytest.mark.parametrize("kind", sorted(answers()))
+def test_the_first_origin_may_read_what_the_gateway_answers_itself(kind: str) -> None:
+    headers = answers()[kind]["responseParameters"]
+    first = {"Fn::Select": [0, {"Fn::Split": [",", {"Ref": "CorsOrigins"}]}]}
+    allowed = headers["gatewayresponse.header.Access-Control-Allow-Origin"]
+    assert allowed == {"Fn::Sub": ["'${First}'", {"First": first}]}
+    assert headers["gatewayresponse.header.Access-Control-Expose-Headers"] == f"'{','.join(EXPOSED_HEADERS)}'"
+    assert headers["gatewayresponse.header.Vary"] == "'Origin'"
+
+
+@pytest.mark.parametrize(("kind", "error"), [("UNAUTHORIZED", Unauthenticated()), ("ACCESS_DENIED", Forbidden())])
+def test_a_refusal_of_the_gateway_is_the_functions_to_the_letter(kind: str, error: PromptmillError) -> None:
+    """Nobody learns from the form of an answer how far a request came."""
+    answer = answers()[kind]
+    status, document, headers = problem_of(error, instance="$context.path", request_id="$context.requestId")
+    assert (answer["statusCode"], json.loads(answer["responseTemplates"]["application/json"])) == (
+        str(status),
+        document,
+    )
+    for name, value in headers.items():
+        assert answer["responseParameters"][f"gatewayresponse.header.{name}"] == f"'{value}'"
+
+
+def test_the_authorizer_remembers_a_caller_as_long_as_the_gateway_does() -> None:
+    (api,) = of_type("AWS::ApiGateway::RestApi").values()
+    authorizers = {
+        name: scheme["x-amazon-apigateway-authorizer"]
+        for name, scheme in api["Body"]["components"]["securitySchemes"].items()
+    }
+    kept_seconds = {name: described["authorizerResultTtlInSeconds"] for name, described in authorizers.items()}
+    assert kept_seconds == {Gate.SIGNED_IN: KEEP_MS // 1000, Gate.ANYONE: 0}
+
+
+def test_who_could_not_be_checked_may_try_again() -> None:
+    """Rather than be told to sign in, which would end a session over an outage."""
+    answer = answers()["AUTHORIZER_FAILURE"]
+    document = json.loads(answer["responseTemplates"]["application/json"])
+    assert (document["status"], document["retryable"]) == (503, True)
+    assert answer["responseParameters"]["gatewayresponse.header.Retry-After"] == f"'{RETRY_AFTER_SECONDS}'"
 
 
 def test_a_throttled_caller_is_told_the_limit_that_holds() -> None:

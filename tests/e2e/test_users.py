@@ -18,7 +18,7 @@ from local.sign_in import Tokens, sign_in
 from local.stack import ROOT, Stack, StackError
 from promptmill.http.schemas import Problem, User
 from promptmill.identity.issuers import user_pool_issuer
-from promptmill.identity.tokens import user_id
+from promptmill.identity.users.model import user_id
 from tests.support.api import Api, new_address, token_of
 
 SIGN_IN_EVENT = json.loads((ROOT / "events" / "lambda" / "record_sign_in.json").read_text())

@@ -14,7 +14,7 @@ import httpx
 from local.stack import Stack
 from promptmill.identity.access import Role
 from promptmill.identity.caller import Caller
-from promptmill.identity.tokens import user_id
+from promptmill.identity.users.model import user_id
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import jwt
 
 from promptmill.clock import random_hex
 from promptmill.identity.authorizer import KEY_PREFIX
-from promptmill.identity.tokens import user_id
+from promptmill.identity.users.model import user_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,16 +6,15 @@ Its code is the repository's; its environment and the credentials of its role ar
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.stack import ROOT
 from promptmill.clock import random_hex
 from promptmill.identity.access import Role
 from promptmill.identity.caller import Caller
+from tests.support.functions import handler
 from tests.support.recorder import forget_cached, recorded_calls
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def in_process(stack: Stack, folder: str, **environment: str) -> Iterator[InProc
         **environment,
     }
     with _environment(variables), recorded_calls() as calls:
-        yield InProcess(_handler(folder), calls)
+        yield InProcess(handler(folder), calls)
 
 
 def _configuration(stack: Stack, folder: str) -> dict[str, Any]:
@@ -63,16 +62,6 @@ def _configuration(stack: Stack, folder: str) -> dict[str, Any]:
                 found: dict[str, Any] = function
                 return found
     raise AssertionError(f"{logical_id} is not deployed")
-
-
-def _handler(folder: str) -> Callable[..., dict[str, Any]]:
-    spec = importlib.util.spec_from_file_location(f"functions_{folder}", ROOT / "functions" / folder / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler: Callable[..., dict[str, Any]] = module.lambda_handler
-    return handler
 
 
 @contextmanager

@@ -9,8 +9,7 @@ import pytest
 
 from functions.record_sign_in.app import lambda_handler
 from promptmill.errors import BrokenContractError, StoreUnavailable, Unauthenticated
-from promptmill.identity.tokens import user_id
-from promptmill.identity.users.model import sign_in_of
+from promptmill.identity.users.model import sign_in_of, user_id
 from tests.unit.identity.users import MemoryUsers, a_cognito_event
 
 POOL_ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_aB3dE5fG7"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,12 +18,16 @@ from promptmill.http.read_routes import read_api
 from promptmill.http.redrive_routes import redrive_api
 from promptmill.http.resolver import resolve
 from promptmill.http.submit_routes import submit_api
-from promptmill.identity.caller import caller_of
+from promptmill.identity.access import Role, Scope
+from promptmill.identity.authorizer import Authorizer
+from promptmill.identity.caller import Caller, caller_of
+from promptmill.identity.tokens import Identity, TokenVerifier
 from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.settings import settings
 from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, TEXT_RESULT, a_job, a_policy
+from tests.support.functions import handler
 from tests.unit.execution.fakes import FakeExecutions
 from tests.unit.execution.histories import failed_in
 from tests.unit.http.test_delete_me import FakeDeletion
@@ -63,15 +66,6 @@ def sample(name: str) -> dict[str, Any]:
     return event
 
 
-def handler(folder: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"sampled_{folder}", ROOT / "functions" / folder / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.lambda_handler
-
-
 def a_store(event: dict[str, Any], kind: str, *, assembled: bool) -> MemoryJobStore:
     """A store that has the event's job."""
     jobs = MemoryJobStore()
@@ -84,6 +78,33 @@ def a_store(event: dict[str, Any], kind: str, *, assembled: bool) -> MemoryJobSt
 def test_every_function_has_an_event_and_every_event_a_function() -> None:
     functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
     assert {path.stem.partition("-")[0] for path in FOLDER.glob("*.json")} == functions
+
+
+class OneKey:
+    """A store of API keys that has one."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def admit(self, secret: str, *, at_ms: int) -> Caller:
+        assert secret == self._secret
+        return Caller("usr_1", "key", frozenset({Role.USER}), key="key_1", scopes=frozenset(Scope))
+
+
+class NoUsers:
+    def admit(self, identity: Identity, *, at_ms: int) -> Caller:
+        raise AssertionError(identity)
+
+
+def test_authorize_caller_lets_the_key_of_its_event_into_the_stage_of_its_event() -> None:
+    event = sample("authorize_caller")
+    secret = event["headers"]["authorization"].removeprefix("Bearer ")
+    authorizer = Authorizer(TokenVerifier({}, {}, {}), NoUsers(), OneKey(secret))
+    said = handler("authorize_caller")(event, None, authorizer=authorizer)
+    assert said["context"]["owner"] == "usr_1"
+    (statement,) = said["policyDocument"]["Statement"]
+    context = event["requestContext"]
+    assert statement["Resource"].endswith(f":{context['apiId']}/{context['stage']}/*")
 
 
 def test_submit_job_accepts_its_event() -> None:

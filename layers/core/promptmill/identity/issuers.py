@@ -42,15 +42,20 @@ class Issuer:
     @property
     def keys_url(self) -> str:
         """Where its keys are: what is configured, or where OpenID providers commonly have them."""
-        return self.jwks_url or f"{self.url}/.well-known/jwks.json"
+        return self.jwks_url or f"{self.url.rstrip('/')}/.well-known/jwks.json"
 
     def is_meant_for_us(self, claims: Mapping[str, Any]) -> bool:
         """Whether the token was issued to one of the parties, in the way this kind of issuer says so."""
         match self.kind:
             case IssuerKind.COGNITO:
                 # An id token names the client as its audience, an access token as its client.
-                claim = {"id": "aud", "access": "client_id"}.get(str(claims.get("token_use")))
-                return claim is not None and self._names_a_party(claims.get(claim))
+                match claims.get("token_use"):
+                    case "id":
+                        return self._names_a_party(claims.get("aud"))
+                    case "access":
+                        return self._names_a_party(claims.get("client_id"))
+                    case _:
+                        return False
             case IssuerKind.CLERK:
                 return self._names_a_party(claims.get("azp")) and bool(_text(claims.get("sid")))
             case IssuerKind.OIDC:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,13 +14,14 @@ from promptmill.errors import IssuerUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A key id nobody knows may be a new key, or somebody trying.
-UNKNOWN_KEY_MS = 300_000
-# A key the issuer withdrew stops working within this time.
+# A key the issuer withdrew stops working within this time, as long as the issuer answers.
 KEEP_MS = 3_600_000
+# A key id nobody knows may be a new key, or somebody trying; an issuer that did not answer may be back.
+BETWEEN_REQUESTS_MS = 300_000
 # Without any key nobody can come in, so an issuer that did not answer is asked again soon.
 AFTER_A_FAILURE_MS = 5_000
 MAX_BYTES = 262_144
+# To connect, and again for each read.
 TIMEOUT_SECONDS = 2.0
 _MIN_RSA_BITS = 2048
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -43,16 +45,20 @@ class KeySet:
         """
         if self._should_ask(key_id):
             self._ask()
+        if self._answered_ms is None:
+            raise IssuerUnavailable
         return self._keys.get((key_id, algorithm))
 
     def _should_ask(self, key_id: str) -> bool:
         if self._asked_ms is None:
             return True
-        since_ms = self.clock() - self._asked_ms
+        now_ms = self.clock()
+        since_ms = now_ms - self._asked_ms
         if self._answered_ms is None:
             return since_ms >= AFTER_A_FAILURE_MS
-        known = any(known_id == key_id for known_id, _ in self._keys)
-        return since_ms >= (KEEP_MS if known else UNKNOWN_KEY_MS)
+        is_known = any(known_id == key_id for known_id, _ in self._keys)
+        is_old = now_ms - self._answered_ms >= KEEP_MS
+        return (is_old or not is_known) and since_ms >= BETWEEN_REQUESTS_MS
 
     def _ask(self) -> None:
         self._asked_ms = self.clock()
@@ -73,15 +79,14 @@ def read_keys(document: bytes) -> dict[tuple[str, str], Any]:
     from jwt.exceptions import PyJWTError
 
     try:
-        listed = json.loads(document)["keys"]
-        described = [key for key in listed if isinstance(key.get("kid"), str)]
-    except (ValueError, TypeError, KeyError, AttributeError):
+        described = [key for key in json.loads(document)["keys"] if isinstance(key.get("kid"), str)]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise IssuerUnavailable from None
-    ids = [key["kid"] for key in described]
+    times = Counter(key["kid"] for key in described)
     keys: dict[tuple[str, str], Any] = {}
     for key in described:
         algorithm = _algorithm(key)
-        if algorithm is None or ids.count(key["kid"]) > 1:
+        if algorithm is None or times[key["kid"]] > 1:
             continue
         try:
             public = PyJWK(key, algorithm).key
@@ -93,11 +98,18 @@ def read_keys(document: bytes) -> dict[tuple[str, str], Any]:
 
 
 def _algorithm(key: dict[str, Any]) -> str | None:
-    """The algorithm a JWK signs with, if it is one of ours and nothing in the JWK says otherwise."""
-    algorithm = {("RSA", None): "RS256", ("EC", "P-256"): "ES256"}.get((str(key.get("kty")), key.get("crv")))
-    is_public = "d" not in key
-    for_signing = key.get("use", "sig") == "sig" and key.get("alg", algorithm) == algorithm
-    return algorithm if is_public and for_signing else None
+    """The algorithm a JWK verifies with, if it is one of ours and nothing in the JWK says otherwise."""
+    match key:
+        case {"d": _}:
+            return None
+        case {"kty": "RSA"}:
+            algorithm = "RS256"
+        case {"kty": "EC", "crv": "P-256"}:
+            algorithm = "ES256"
+        case _:
+            return None
+    for_signing = key.get("use", "sig") == "sig" and key.get("key_ops", ["verify"]) == ["verify"]
+    return algorithm if for_signing and key.get("alg", algorithm) == algorithm else None
 
 
 def fetch_document(url: str) -> bytes:
@@ -112,7 +124,8 @@ def fetch_document(url: str) -> bytes:
             answer = pool.request(
                 "GET", url, timeout=TIMEOUT_SECONDS, retries=False, redirect=False, preload_content=False
             )
-            body: bytes = answer.read(MAX_BYTES + 1)
+            # As it was sent: what is compressed can be any size.
+            body: bytes = answer.read(MAX_BYTES + 1, decode_content=False)
     except urllib3.exceptions.HTTPError as error:
         raise IssuerUnavailable from error
     if answer.status != 200 or len(body) > MAX_BYTES:  # noqa: PLR2004

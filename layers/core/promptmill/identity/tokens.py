@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from promptmill.errors import Unauthenticated
 from promptmill.identity.access import Role
+from promptmill.identity.users.model import user_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,6 @@ MAX_TOKEN_BYTES = 8192
 SKEW_SECONDS = 30
 _PARTS = 3
 _MAX_TEXT = 256
-_USER_ID_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +67,19 @@ class TokenVerifier:
         if not _is_current(claims, at_seconds) or not issuer.is_meant_for_us(claims):
             raise Unauthenticated
         email = claims.get("email") if claims.get("email_verified") in (True, "true") else None
+        usernames = (claims.get(name) for name in _USERNAMES)
         return Identity(
             issuer=issuer.url,
             subject=_text(claims, "sub"),
             roles=roles_of(issuer.groups_of(claims), self.groups),
             expires_at=int(claims["exp"]),
-            email=email if isinstance(email, str) else None,
-            username=next((claims[name] for name in _USERNAMES if isinstance(claims.get(name), str)), None),
+            email=email if _is_text(email) else None,
+            username=next((name for name in usernames if _is_text(name)), None),
         )
 
 
 _TYPES = ("JWT", "at+jwt")
 _USERNAMES = ("cognito:username", "username")
-
-
-def user_id(issuer: str, subject: str) -> str:
-    """The user of an issuer's subject: the same at every sign-in, with nothing to look up, and no other issuer's."""
-    digest = hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()
-    return f"usr_{digest[:_USER_ID_LENGTH]}"
 
 
 def roles_of(groups: frozenset[str], wanted: Mapping[Role, frozenset[str]]) -> frozenset[Role]:
@@ -98,16 +92,26 @@ def _read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The header and the claims, nothing of them believed yet."""
     if not token.isascii() or len(token) > MAX_TOKEN_BYTES or token.count(".") != _PARTS - 1:
         raise Unauthenticated
-    header, claims, _signature = token.split(".")
+    header, claims, _signature = (_octets(part) for part in token.split("."))
     return _object(header), _object(claims)
 
 
-def _object(part: str) -> dict[str, Any]:
-    """A JSON object in base64url; one that has a name twice means what its reader likes, so it is refused."""
+def _octets(part: str) -> bytes:
+    """What a part encodes. There is one way to write it (RFC 7515 §2, RFC 4648 §3.5), so no other is taken."""
     try:
-        text = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
-        value = json.loads(text, object_pairs_hook=_once)
-    except (binascii.Error, ValueError, RecursionError):
+        octets = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except binascii.Error:
+        raise Unauthenticated from None
+    if base64.urlsafe_b64encode(octets).rstrip(b"=") != part.encode():
+        raise Unauthenticated
+    return octets
+
+
+def _object(octets: bytes) -> dict[str, Any]:
+    """A JSON object in UTF-8; one that has a name twice means what its reader likes, so it is refused."""
+    try:
+        value = json.loads(octets.decode(), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
         raise Unauthenticated from None
     if not isinstance(value, dict):
         raise Unauthenticated
@@ -123,9 +127,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _text(values: Mapping[str, Any], name: str) -> str:
     value = values.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT:
+    if not _is_text(value):
         raise Unauthenticated
     return value
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Not empty, not endless, and printable: JSON can say half a surrogate pair, which UTF-8 cannot."""
+    return isinstance(value, str) and 0 < len(value) <= _MAX_TEXT and value.isprintable()
 
 
 def _is_signed(token: str, key: Any, algorithm: str) -> bool:
