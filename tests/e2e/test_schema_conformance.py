@@ -100,9 +100,11 @@ def must_be_accepted(case: Case[Any], answer: Response) -> bool:
     """
     body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}
     trimmed = all(value == value.strip() for value in body.values() if isinstance(value, str))
+    # 30.0 is an integer to JSON Schema and not to the API.
+    is_exact = not any(isinstance(value, float) for value in body.values())
     replays_as_it_was = body.get("mode") != "recorded" and all(body.get(name) is None for name in OF_THE_REPLAYED_JOB)
     is_known = "cursor" in (case.query or {}) or b'"idempotency_mismatch"' in answer.content
-    return is_allowed(case) and trimmed and replays_as_it_was and not is_known
+    return is_allowed(case) and trimmed and is_exact and replays_as_it_was and not is_known
 
 
 def listed_statuses(case: Case[Any]) -> set[int]:
@@ -113,6 +115,9 @@ def listed_statuses(case: Case[Any]) -> set[int]:
     if case.method.upper() != case.operation.method.upper():
         return {HTTPStatus.NOT_FOUND} | ({HTTPStatus.NO_CONTENT} if case.method == HTTPMethod.OPTIONS else set())
     listed = {int(status) for status in case.operation.definition.raw["responses"] if status != "default"}
+    if "%0A" in case.formatted_path:
+        # What an authorizer allows by `*` has no line breaks to the local gateway.
+        listed.add(HTTPStatus.FORBIDDEN)
     return {status for status in listed if status < HTTPStatus.INTERNAL_SERVER_ERROR} - {HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -129,7 +134,10 @@ def test_every_answer_is_one_the_document_lists_and_describes(case: Case[Any], c
     _put_models(case)
     answer = callers.send(case)
     assert answer.status_code in listed_statuses(case), answer.text
-    is_stream = answer.headers["content-type"][0].startswith("text/event-stream")
+    content_type = answer.headers["content-type"][0]
+    if content_type == "application/problem+json":
+        assert answer.json()["status"] == answer.status_code
+    is_stream = content_type.startswith("text/event-stream")
     wanted = [*(OF_A_STREAM if is_stream else OF_AN_ANSWER)]
     if must_be_accepted(case, answer):
         wanted.append(checks.positive_data_acceptance)
