@@ -17,5 +17,5 @@ def lambda_handler(event: dict[str, Any], context: object, *, users: UserStore |
         (users or user_store(attempts=1)).record(sign_in, at_ms=now_ms())
     except (StoreUnavailable, BrokenContractError) as error:
         # An error would undo the sign-in, and the record appears with the first request too.
-        log_given_up("RecordSignIn", error, user=sign_in.user_id)
+        log_given_up("RecordSignIn", error, user_id=sign_in.user_id)
     return event

@@ -38,9 +38,16 @@ class InProcess:
 @contextmanager
 def in_process(stack: Stack, folder: str, **environment: str) -> Iterator[InProcess]:
     """The handler of ``functions/<folder>`` in its deployed environment, with these variables on top."""
+    variables = {**function_environment(stack, folder), **environment}
+    with _environment(variables), recorded_calls() as calls:
+        yield InProcess(handler(folder), calls)
+
+
+def function_environment(stack: Stack, folder: str) -> dict[str, str]:
+    """The variables a deployed function has, with credentials of its role."""
     configuration = _configuration(stack, folder)
     role = stack.client("sts").assume_role(RoleArn=configuration["Role"], RoleSessionName=f"test-{random_hex(4)}")
-    variables = {
+    return {
         **configuration["Environment"]["Variables"],
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "AWS_DEFAULT_REGION": stack.region,
@@ -48,10 +55,7 @@ def in_process(stack: Stack, folder: str, **environment: str) -> Iterator[InProc
         "AWS_ACCESS_KEY_ID": role["Credentials"]["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": role["Credentials"]["SecretAccessKey"],
         "AWS_SESSION_TOKEN": role["Credentials"]["SessionToken"],
-        **environment,
     }
-    with _environment(variables), recorded_calls() as calls:
-        yield InProcess(handler(folder), calls)
 
 
 def _configuration(stack: Stack, folder: str) -> dict[str, Any]:

@@ -70,6 +70,11 @@ def is_id(prefix: str, text: str) -> bool:
     return head == prefix and len(ulid) == _LENGTH and ulid[0] <= "7" and all(c in _ALPHABET for c in ulid)
 
 
+def id_pattern(prefix: str) -> str:
+    """The same as a regular expression, for the OpenAPI document."""
+    return f"^{prefix}_[0-7][{_ALPHABET}]{{{_LENGTH - 1}}}$"
+
+
 def _encode(number: int) -> str:
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range((_LENGTH - 1) * 5, -5, -5))
 

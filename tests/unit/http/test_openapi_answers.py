@@ -11,7 +11,6 @@ from promptmill import errors
 from promptmill.http.resolver import EXPOSED_HEADERS
 from promptmill.jobs.listing.query import MAX_LENGTHS, list_request
 from promptmill.jobs.model import JobStatus
-from promptmill.jobs.streaming.events import MAX_ID_LENGTH
 from tests.support.builders import COST, OTHER_OWNER, PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, a_job_id, an_image_entry
 from tests.unit.execution.histories import two_retries
 from tests.unit.http.calls import OWNER, Api, an_event
@@ -143,15 +142,6 @@ def test_a_job_is_followed_as_documented(document: dict[str, Any], last_event_id
     described = operations(document)["get", "/v1/jobs/{job_id}/events"]["responses"][str(status)]
     assert answer.status == status
     assert list(described.get("content", {})) == ([] if status == 204 else [answer.headers["content-type"]])
-
-
-def test_the_longest_id_an_event_can_have_is_as_documented(document: dict[str, Any]) -> None:
-    (parameter,) = [
-        parameter
-        for parameter in operations(document)["get", "/v1/jobs/{job_id}/events"]["parameters"]
-        if parameter["name"] == "Last-Event-ID"
-    ]
-    assert parameter["schema"]["maxLength"] == MAX_ID_LENGTH
 
 
 @pytest.mark.parametrize("path", ["/v1/health", "/v1/models", "/v1/openapi.json"])

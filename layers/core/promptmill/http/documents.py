@@ -5,7 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from promptmill.clock import id_pattern
+from promptmill.http import idempotency_key
 from promptmill.identity.access import Gate, Role, access_to
+from promptmill.jobs.streaming.events import ID_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,20 +102,20 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "description": "1 to 255 visible ASCII characters. For 24 hours, a repeat with the same body answers with the job "
     "the first one made, and `Idempotency-Replayed: true`. An API key must send it.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "schema": {"type": "string", "pattern": idempotency_key.PATTERN},
 }
 _LAST_EVENT_ID = {
     "in": "header",
     "name": "Last-Event-ID",
-    "description": "The id of the last event the caller got. Without it, all events are sent.",
-    "schema": {"type": "string", "maxLength": 13},
+    "description": "The id of the last event the caller got. Without it, or empty, all events are sent.",
+    "schema": {"type": "string", "pattern": f"^$|{ID_PATTERN}"},
 }
 _WITH = {
     "in": "query",
     "name": "with",
     "required": True,
     "description": "The id of the job to compare with.",
-    "schema": {"type": "string", "maxLength": 30},
+    "schema": {"type": "string", "pattern": id_pattern("job")},
 }
 QUERY_PARAMETERS = {"diffJobs": [_WITH]}
 """The query parameters of each operation, read one by one so that a refusal says what is wrong."""

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 255
 
-_BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
-_QUOTED = re.compile(r'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"')
+_BARE = rf"[\x21\x23-\x7e][\x21-\x7e]{{0,{MAX_LENGTH - 1}}}"
+_QUOTED = rf'"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){{1,{MAX_LENGTH}}})"'
+PATTERN = f"^(?:{_BARE}|{_QUOTED})$"
 
 
 def idempotency_key(headers: Mapping[str, list[str] | Any]) -> str | None:
@@ -25,8 +26,7 @@ def idempotency_key(headers: Mapping[str, list[str] | Any]) -> str | None:
     if not sent:
         return None
     value = sent[0].strip()
-    quoted = _QUOTED.fullmatch(value)
-    key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value
-    if len(sent) > 1 or len(key) > MAX_LENGTH or not (quoted or _BARE.fullmatch(value)):
+    match = re.fullmatch(PATTERN, value)
+    if len(sent) > 1 or match is None:
         raise InvalidHeader(f"Idempotency-Key must be one key of 1 to {MAX_LENGTH} visible ASCII characters.")
-    return key
+    return re.sub(r"\\(.)", r"\1", match[1]) if match[1] else value

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, S
 from promptmill.jobs.model import ReplayMode
 
 DEFAULT_DEADLINE_SECONDS = 300
+# What ``_readable`` allows, for who reads the OpenAPI document.
+READABLE_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 
 def _readable(text: str) -> str:
@@ -19,27 +21,34 @@ def _readable(text: str) -> str:
     return text
 
 
+def _say_keys_are_readable(schema: dict[str, Any]) -> None:
+    # pydantic would take a pattern of the key's own for a choice between values: ``patternProperties``.
+    schema["propertyNames"]["pattern"] = READABLE_PATTERN
+
+
+_IN_SCHEMA = Field(json_schema_extra={"pattern": READABLE_PATTERN})
 EnhancePrompt = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=10, max_length=2000), AfterValidator(_readable)
+    str, StringConstraints(strip_whitespace=True, min_length=10, max_length=2000), AfterValidator(_readable), _IN_SCHEMA
 ]
 ImagePrompt = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000), AfterValidator(_readable)
+    str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000), AfterValidator(_readable), _IN_SCHEMA
 ]
 Style = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_readable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_readable), _IN_SCHEMA
 ]
 NegativePrompt = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_readable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_readable), _IN_SCHEMA
 ]
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]{0,63}$")]
 Tone = Literal["professional", "casual", "academic", "creative", "technical"]
 Length = Literal["concise", "balanced", "detailed"]
 Pixels = Annotated[StrictInt, Field(ge=256, le=1440, multiple_of=32)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_readable)]
-MetadataValue = Annotated[str, StringConstraints(max_length=512), AfterValidator(_readable)]
+MetadataValue = Annotated[str, StringConstraints(max_length=512), AfterValidator(_readable), _IN_SCHEMA]
 
 Metadata = Annotated[
-    dict[MetadataKey, MetadataValue], Field(max_length=16, description="Echoed in the job and its events.")
+    dict[MetadataKey, MetadataValue],
+    Field(max_length=16, description="Echoed in the job and its events.", json_schema_extra=_say_keys_are_readable),
 ]
 DeadlineSeconds = Annotated[StrictInt, Field(ge=30, le=900, description="The job expires when it is not done by then.")]
 

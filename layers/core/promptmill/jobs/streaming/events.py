@@ -26,12 +26,11 @@ RUNNING: Place = (2,)
 ENDED: Place = (3,)
 DONE: Place = (4,)
 
-MAX_ID_LENGTH = len("2.9999.999999")
 RETRY_MS = 500
 # One answer is a part of the stream; Lambda takes 6 MB and the rest is there at the next request.
 MAX_ANSWER_BYTES = 1024 * 1024
 
-_ID = re.compile(r"[134]|2(?:\.[1-9]\d{0,3}\.[1-9]\d{0,5})?", re.ASCII)
+ID_PATTERN = r"^(?:[134]|2(?:\.[1-9][0-9]{0,3}\.[1-9][0-9]{0,5})?)$"
 # No line ends to the format, but to many that read lines of it.
 _LINE_SEPARATORS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
 
@@ -77,7 +76,7 @@ def id_of(place: Place) -> str:
 
 def place_of(event_id: str) -> Place:
     """The place an id names; ``ValueError`` for what is no id of an event."""
-    if not _ID.fullmatch(event_id):
+    if not re.fullmatch(ID_PATTERN, event_id):
         raise ValueError("not the id of an event")
     return tuple(map(int, event_id.split(".")))
 
