@@ -68,6 +68,7 @@ ROUTES = {
     "readExecution": _READ,
     "diffJobs": _READ,
     "replayJob": _WRITE,
+    "readLimits": _READ,
     "health": _PUBLIC,
     "listModels": _PUBLIC,
     "openApi": _PUBLIC,
