@@ -25,7 +25,7 @@ PROMPT = "name five things to check before a long bicycle tour"
 
 def run_burst(screen: Screen, checks: Checks, caller: Caller, inbox: Inbox) -> None:
     """Posts ``ROUND`` jobs, and on until one is answered 429; follows those that were accepted."""
-    screen.section("burst", "one caller, more than its limit")
+    screen.section("burst", "somebody who has not signed in, and wants more than their limit")
     board = Board(screen)
     answers = _post_until_stopped(screen, board, caller)
     accepted = [answer.json()["id"] for answer in answers if answer.status_code == 202]

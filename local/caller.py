@@ -32,12 +32,13 @@ def sign_in(providers_url: str, subject: str, *groups: str) -> str:
 
 
 class Caller:
-    """One user with an address of their own: MiniStack's gateway takes it from X-Forwarded-For, AWS's does not."""
+    """One caller with an address of their own: MiniStack's gateway takes it from X-Forwarded-For, AWS's does not."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, *, signed_in: bool = True) -> None:
         address = new_address()
-        token = sign_in(stack.providers_url, f"caller-{address}")
-        headers = {"x-forwarded-for": address, "authorization": f"Bearer {token}"}
+        headers = {"x-forwarded-for": address}
+        if signed_in:
+            headers["authorization"] = f"Bearer {sign_in(stack.providers_url, f'caller-{address}')}"
         self.http = httpx.Client(base_url=stack.api_url, headers=headers, timeout=60)
 
     def __enter__(self) -> Self:

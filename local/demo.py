@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.burst import run_burst
 from local.caller import TERMINAL, Caller
 from local.checks import Checks
-from local.demo_report import show_job, show_refusal
+from local.demo_report import show_challenge, show_job, show_refusal
 from local.inbox import Inbox
 from local.sam import ROOT
 from local.screen import Board, Screen
@@ -112,7 +112,10 @@ def _show(screen: Screen, checks: Checks, phases: Phases, stack: Stack, out: Pat
             for name, body in invalid.items():
                 with Caller(stack) as caller:
                     show_refusal(screen, checks, name, body, caller.post(body))
-        with phases.phase("burst"), Caller(stack) as caller:
+            with Caller(stack, signed_in=False) as caller:
+                body = {"kind": "image", "prompt": "a lighthouse"}
+                show_challenge(screen, checks, "image-without-signing-in", body, caller.post(body))
+        with phases.phase("burst"), Caller(stack, signed_in=False) as caller:
             run_burst(screen, checks, caller, inbox)
 
 

@@ -122,14 +122,25 @@ def _show_event(screen: Screen, checks: Checks, inbox: Inbox, one: Followed) -> 
 def show_refusal(screen: Screen, checks: Checks, name: str, body: dict[str, Any], answer: httpx.Response) -> None:
     """A request that breaks a rule. ``invalid-<field>`` names the one field that does."""
     pointer = f"/{name.removeprefix('invalid-')}"
-    screen.section(name, f"HTTP {answer.status_code} {answer.headers.get('content-type', '')}")
-    screen.rows("request", [compact(body)])
-    screen.field("answer", json.dumps(answer.json(), indent=2, ensure_ascii=False))
+    _show_answer(screen, name, body, answer)
     checks.expect(f"{name} is answered 422", answer.status_code == 422, answer.status_code)
     problem = answer.headers.get("content-type")
     checks.expect(f"{name} is answered with a problem", problem == "application/problem+json", problem)
     pointers = [error["pointer"] for error in answer.json().get("errors", [])]
     checks.expect(f"{name} points at {pointer} alone", pointers == [pointer], pointers)
+
+
+def show_challenge(screen: Screen, checks: Checks, name: str, body: dict[str, Any], answer: httpx.Response) -> None:
+    """A request that needs somebody who signed in."""
+    _show_answer(screen, name, body, answer)
+    checks.expect(f"{name} is answered 401", answer.status_code == 401, answer.status_code)
+    checks.expect(f"{name} is asked to sign in", answer.headers.get("www-authenticate", "").startswith("Bearer"))
+
+
+def _show_answer(screen: Screen, name: str, body: dict[str, Any], answer: httpx.Response) -> None:
+    screen.section(name, f"HTTP {answer.status_code} {answer.headers.get('content-type', '')}")
+    screen.rows("request", [compact(body)])
+    screen.field("answer", json.dumps(answer.json(), indent=2, ensure_ascii=False))
 
 
 def shortened(text: str) -> str:

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "layers" / "core" / "promptmill"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
-# Called by API Gateway, or on a schedule; every other function is a step of a workflow.
+# Called by API Gateway, as its authorizer, or on a schedule; every other function is a step of a workflow.
 API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "read_limits"}
+AUTHORIZER_FUNCTIONS = {"authorize_caller"}
 SCHEDULED_FUNCTIONS = {"sweep_jobs"}
-STEP_FUNCTIONS = [app for app in FUNCTIONS if app.parent.name not in API_FUNCTIONS | SCHEDULED_FUNCTIONS]
+_ELSEWHERE = API_FUNCTIONS | AUTHORIZER_FUNCTIONS | SCHEDULED_FUNCTIONS
+STEP_FUNCTIONS = [app for app in FUNCTIONS if app.parent.name not in _ELSEWHERE]
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -25,6 +25,7 @@ SECTIONS = {
     "api": {"AWS::Serverless::Api", "AWS::ApiGateway::GatewayResponse"},
     "workflows": {"AWS::Serverless::StateMachine", "AWS::IAM::Policy"},
     "functions": {"AWS::Serverless::Function", "AWS::Serverless::LayerVersion"},
+    "users": {"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient"},
     "data": {
         "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret",
     },
@@ -35,10 +36,10 @@ SECTIONS = {
     "logs": {"AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy"},
     "alarms": {"AWS::CloudWatch::Alarm"},
 }  # fmt: skip
-TOP_LEVEL = [
+TOP_LEVEL = (
     "AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Conditions", "Globals",
     "Resources", "Outputs",
-]  # fmt: skip
+)  # fmt: skip
 
 # Statements that may say "*", each with what makes it right.
 STARS = {

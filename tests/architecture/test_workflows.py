@@ -35,6 +35,8 @@ AWS_ERRORS = {
     "Lambda.TooManyRequestsException",
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
     "DynamoDB.ConditionalCheckFailedException",
+    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    "DynamoDb.TransactionCanceledException",
 }
 LAMBDA_ERRORS = {name for name in AWS_ERRORS if name.startswith("Lambda.")}
 TASK_FIELDS = [

@@ -13,7 +13,7 @@ from local.stack import ROOT
 from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.model import ReplayMode
 from promptmill.jobs.store import JobStore
-from tests.support.api import new_address
+from tests.support.api import new_address, user_at
 from tests.support.in_process import api_event, in_process
 from tests.support.jobs import a_job
 
@@ -45,7 +45,7 @@ def _assembled(stack: Stack, jobs: JobStore, kind: str) -> Job:
 def test_a_post_is_one_look_one_write_and_one_start(stack: Stack, api: Api) -> None:
     body = json.dumps({"kind": "enhance", "prompt": PROMPT})
     with in_process(stack, "submit_job") as submit:
-        answer = submit(api_event("POST", "/v1/jobs", address=api.address, body=body))
+        answer = submit(api_event("POST", "/v1/jobs", address=api.address, user=user_at(stack, api.address), body=body))
         assert answer["statusCode"] == 202
         assert submit.calls.by_operation == {
             "dynamodb.GetItem": 1,
@@ -70,7 +70,7 @@ def test_a_poll_is_one_read_though_it_signs_four_links(stack: Stack, api: Api, b
     sizes = {"width": 256, "height": 256} if body["kind"] == "image" else {}
     job = api.run(**body, **sizes)
     with in_process(stack, "read_jobs") as read:
-        answer = read(api_event("GET", f"/v1/jobs/{job['id']}", address=api.address))
+        answer = read(api_event("GET", f"/v1/jobs/{job['id']}", address=api.address, user=user_at(stack, api.address)))
         assert answer["statusCode"] == 200
         assert json.loads(answer["body"])["status"] == "succeeded"
         assert read.calls.by_operation == {"dynamodb.Query": 1}
@@ -120,7 +120,15 @@ def test_a_replay_is_a_post_and_one_read_more(stack: Stack, api: Api) -> None:
     source = api.run(kind="enhance", prompt=PROMPT)
     for body in ("{}", '{"mode":"recorded"}'):
         with in_process(stack, "submit_job") as submit:
-            answer = submit(api_event("POST", f"/v1/jobs/{source['id']}/replay", address=api.address, body=body))
+            answer = submit(
+                api_event(
+                    "POST",
+                    f"/v1/jobs/{source['id']}/replay",
+                    address=api.address,
+                    user=user_at(stack, api.address),
+                    body=body,
+                )
+            )
             assert answer["statusCode"] == 202
             assert submit.calls.by_operation == {
                 "dynamodb.Query": 1,

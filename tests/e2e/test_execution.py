@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptmill.http.schemas import Execution, Problem
-from promptmill.identity.caller import caller_of
 from promptmill.jobs.store import JobStore
-from tests.support.api import Api, eventually, new_address
+from tests.support.api import Api, eventually, new_address, user_at
 from tests.support.in_process import api_event, in_process
 from tests.support.jobs import a_job
 
@@ -89,12 +88,7 @@ def test_an_execution_is_its_owners_alone(api: Api, other_api: Api) -> None:
 
 def test_a_queued_job_without_an_execution_has_an_empty_one(stack: Stack) -> None:
     address = new_address()
-    with in_process(stack, "read_jobs"):
-        from promptmill.settings import settings
-
-        (salt,) = settings().require("owner_salt")
-    owner = caller_of(api_event("GET", "/", address=address), salt=salt).owner
-    job = replace(a_job(), owner=owner)
+    job = replace(a_job(), owner=user_at(stack, address).owner)
     JobStore(stack.jobs_table, stack.client("dynamodb")).add(job)
     with Api(stack, address) as api:
         execution = read(api, job.id)
@@ -104,7 +98,7 @@ def test_a_queued_job_without_an_execution_has_an_empty_one(stack: Stack) -> Non
 
 def test_it_costs_two_reads_and_one_history(stack: Stack, api: Api) -> None:
     job_id = api.run(kind="enhance", prompt="Explain the tides to a lighthouse keeper.")["id"]
-    event = api_event("GET", f"/v1/jobs/{job_id}", address=api.address)
+    event = api_event("GET", f"/v1/jobs/{job_id}", address=api.address, user=user_at(stack, api.address))
     event |= {"path": f"/v1/jobs/{job_id}/execution", "resource": "/v1/jobs/{job_id}/execution"}
     with in_process(stack, "read_jobs") as reading:
         assert reading(event)["statusCode"] == 200

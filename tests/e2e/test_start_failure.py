@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptmill.http.schemas import Problem
-from promptmill.identity.caller import caller_of
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.store import JobStore
-from tests.support.api import Api, new_address
+from tests.support.api import Api, new_address, user_at
 from tests.support.in_process import api_event, in_process
 from tests.support.inventory import take_inventory
 
@@ -32,7 +31,7 @@ def test_a_job_that_cannot_be_started_answers_503_and_is_settled_as_failed(
     if path == "/v1/jobs":
         body["kind"] = "enhance"
     before = take_inventory(stack)
-    event = api_event("POST", path, address=address, body=json.dumps(body))
+    event = api_event("POST", path, address=address, user=user_at(stack, address), body=json.dumps(body))
     with in_process(stack, "submit_job", **environment) as submit:
         answer = submit(event)
     after = take_inventory(stack)
@@ -53,7 +52,7 @@ def test_its_owner_reads_it_as_failed_and_retryable(stack: Stack) -> None:
     address = new_address()
     body = json.dumps({"kind": "enhance", "prompt": "Explain the offside rule to a visitor from Mars."})
     with in_process(stack, "submit_job", **NO_MACHINE) as submit:
-        submit(api_event("POST", "/v1/jobs", address=address, body=body))
+        submit(api_event("POST", "/v1/jobs", address=address, user=user_at(stack, address), body=body))
     (stored,) = _jobs_of(stack, address)
     with Api(stack, address) as api:
         job = api.read(stored.id)
@@ -64,11 +63,7 @@ def test_its_owner_reads_it_as_failed_and_retryable(stack: Stack) -> None:
 
 
 def _jobs_of(stack: Stack, address: str) -> list[Any]:
-    with in_process(stack, "submit_job"):
-        from promptmill.settings import settings
-
-        (salt,) = settings().require("owner_salt")
-    owner = caller_of(api_event("GET", "/", address=address), salt=salt).owner
+    owner = user_at(stack, address).owner
     dynamodb = stack.client("dynamodb")
     items = dynamodb.query(
         TableName=stack.jobs_table,

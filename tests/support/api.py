@@ -12,6 +12,9 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from local.stack import Stack
+from promptmill.identity.access import Role
+from promptmill.identity.caller import Caller
+from promptmill.identity.tokens import user_id
 
 T = TypeVar("T")
 
@@ -40,6 +43,11 @@ def token_of(stack: Stack, subject: str, **claims: Any) -> str:
     """A token of the stack's stand-in issuer, as Clerk would make it."""
     answer = httpx.post(f"{stack.providers_url}/_tokens", json={"sub": subject, **claims}, timeout=10)
     return str(answer.raise_for_status().json()["token"])
+
+
+def user_at(stack: Stack, address: str) -> Caller:
+    """The user ``Api`` signs in at this address."""
+    return Caller(user_id(f"{stack.providers_url}/issuer", f"caller-{address}"), "user", frozenset({Role.USER}))
 
 
 class Api:

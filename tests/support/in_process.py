@@ -5,6 +5,7 @@ Its code is the repository's; its environment and the credentials of its role ar
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from local.stack import ROOT
 from promptmill.clock import random_hex
+from promptmill.identity.access import Role
+from promptmill.identity.caller import Caller
 from tests.support.recorder import forget_cached, recorded_calls
 
 if TYPE_CHECKING:
@@ -86,9 +89,15 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def api_event(
-    method: str, path: str, *, address: str, body: str | None = None, query: dict[str, str] | None = None
+    method: str,
+    path: str,
+    *,
+    address: str,
+    body: str | None = None,
+    query: dict[str, str] | None = None,
+    user: Caller | None = None,
 ) -> dict[str, Any]:
-    """What API Gateway sends a function for a request from this address."""
+    """What API Gateway sends a function for a request from this address: this user's, or of one who is only there."""
     _, under_jobs, rest = path.partition("/v1/jobs/")
     job_id, slash, action = rest.partition("/")
     resource = f"/v1/jobs/{{job_id}}{slash}{action}" if under_jobs else path
@@ -104,6 +113,7 @@ def api_event(
         "stageVariables": None,
         "requestContext": {
             "requestId": f"req-{random_hex(8)}",
+            "authorizer": {"principalId": "user", **(user or _user_at(address)).to_context()},
             "identity": {"sourceIp": address},
             "domainName": "api.example.com",
             "path": f"/local{path}",
@@ -114,3 +124,7 @@ def api_event(
         "body": body,
         "isBase64Encoded": False,
     }
+
+
+def _user_at(address: str) -> Caller:
+    return Caller(f"usr_{hashlib.sha256(address.encode()).hexdigest()[:32]}", "user", frozenset({Role.USER}))

@@ -16,7 +16,7 @@ from promptmill.errors import InvalidHeader
 from promptmill.http.idempotency_key import idempotency_key
 from promptmill.jobs.model import JobStatus
 from tests.support.builders import PROMPT
-from tests.unit.http.calls import Api, an_event
+from tests.unit.http.calls import USER, Api, an_event
 from tests.unit.jobs.fakes import FakeWorkflow
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def test_a_quoted_key_is_the_bare_one() -> None:
 def test_a_key_is_its_owners_alone() -> None:
     api = Api()
     first = post(api)
-    event = an_event("POST", "/v1/jobs", body=json.dumps(BODY), headers={"content-type": "application/json"})
-    event["multiValueHeaders"]["idempotency-key"] = [KEY]
-    event["requestContext"]["identity"]["sourceIp"] = "203.0.113.99"
+    headers = {"content-type": "application/json", "idempotency-key": KEY}
+    another = replace(USER, owner="usr_another")
+    event = an_event("POST", "/v1/jobs", body=json.dumps(BODY), headers=headers, caller=another)
     other = api.submit(event)
     assert other.json["id"] != first.json["id"]
     assert "idempotency-replayed" not in other.headers

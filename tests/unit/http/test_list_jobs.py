@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from promptmill.jobs.listing.query import JobFilter
 from promptmill.jobs.listing.store import EXAMINED, JobPage
 from promptmill.jobs.model import KINDS, Job, JobStatus
 from tests.support.builders import AT, AT_MS, OTHER_OWNER, a_job, an_image_entry
-from tests.unit.http.calls import BASE_URL, ORIGINS, OWNER, Api, an_event
+from tests.unit.http.calls import BASE_URL, ORIGINS, OWNER, USER, Api, an_event
 from tests.unit.jobs.fakes import MemoryJobListing, MemoryJobStore
 
 if TYPE_CHECKING:
@@ -242,8 +243,7 @@ def test_another_callers_cursor_is_a_400() -> None:
     api = Api()
     cursor, answer = with_cursor(api)
     assert answer.status == 200
-    event = an_event("GET", "/v1/jobs", query={"cursor": [cursor]})
-    event["requestContext"]["identity"]["sourceIp"] = "203.0.113.8"
+    event = an_event("GET", "/v1/jobs", query={"cursor": [cursor]}, caller=replace(USER, owner="usr_another"))
     assert (api.read(event).status, api.read(event).json["code"]) == (400, "invalid_parameter")
 
 

@@ -25,7 +25,7 @@ BODY = {
     "metadata": {f"key {WORDS}": f"value {WORDS}"},
 }
 HEADERS = {
-    "Authorization": f"Bearer {WORDS}",
+    "Authorization": f"Bearer {WORDS.replace(' ', '-')}",
     "X-Custom": WORDS,
     "Cookie": WORDS,
     "Idempotency-Key": WORDS.replace(" ", "-"),

@@ -20,6 +20,8 @@ STATUS = {
     "BodyTooLarge": 413,
     "JobNotFound": 404,
     "RateLimited": 429,
+    "Unauthenticated": 401,
+    "Forbidden": 403,
     "StoreUnavailable": 503,
     "WorkflowUnavailable": 503,
 }
