@@ -29,7 +29,6 @@ from promptmill.jobs.reserving import claim_of
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore, StoredWork
-from promptmill.limits.spending.reservation import Account as SpendingAccount
 from promptmill.limits.spending.store import SpendingStore
 from promptmill.limits.store import RateStore
 from promptmill.prompting.model import ProviderRequest
@@ -285,11 +284,6 @@ class Journey:
         )["Items"]
         store = JobStore(self.account.jobs_table, dynamodb)
         return [store.load_work(item["pk"]["S"].removeprefix("JOB#")) for item in items]
-
-    def account_of_the_day(self, job: Job) -> SpendingAccount:
-        """The owner's money."""
-        store = SpendingStore(self.account.control_table, self.account.outside["dynamodb"])
-        return store.read(self.owner, job.reservation.day)
 
     def outcomes(self) -> dict[str, set[str]]:
         """The detail types of the terminal events that were sent, by event id."""

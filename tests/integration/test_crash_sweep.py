@@ -17,6 +17,7 @@ from promptmill.events.envelope import outcome_event_id
 from promptmill.jobs.ledger import paid_nanousd, total_cost
 from promptmill.jobs.model import Job
 from promptmill.jobs.settling.judgement import GRACE_MS, LOOK_AGAIN_MS
+from promptmill.limits.spending.store import SpendingStore
 from promptmill.providers.cost import format_usd
 from tests.integration.crashes import Account, Crash, Cut, Journey
 from tests.support.builders import AT_MS
@@ -80,7 +81,8 @@ def calls_of(account: Account, kind: str) -> list[str]:
 def check(journey: Journey, label: str, *, accepted: bool = True) -> Job | None:
     """Fails the test unless all is well with the owner's one job; None when nothing was ever accepted."""
     work, executions = journey.work(), journey.executions()
-    accounts = [journey.account_of_the_day(one.job) for one in work]
+    money = SpendingStore(journey.account.control_table, journey.account.outside["dynamodb"])
+    accounts = [money.read(journey.owner, one.job.reservation.day) for one in work]
     journey.clear()
     if not work and not accepted:
         assert executions == [], label

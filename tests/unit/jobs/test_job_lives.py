@@ -205,17 +205,15 @@ class JobLives(RuleBasedStateMachine):
     def spending_stays_within_its_cap_and_a_job_within_its_reservation(self) -> None:
         for account in self.world.spending.days.values():
             assert account.spent_nanousd <= account.nanousd <= LIMITS.allowance.daily_nanousd
-        for open_jobs in self.world.spending.open.values():
-            assert len(open_jobs) <= LIMITS.allowance.concurrent_jobs
+        assert all(len(jobs) <= LIMITS.allowance.concurrent_jobs for jobs in self.world.spending.open.values())
         for job in self.world.jobs.jobs.values():
             assert paid_nanousd(job.cost) <= job.reservation.nanousd
 
     @invariant()
     def a_closed_job_holds_no_reservation_but_one_that_its_execution_is_about_to_give_back(self) -> None:
         late = {job_id for job_id, _ in self._running()}
-        for open_jobs in self.world.spending.open.values():
-            for job_id in open_jobs - late:
-                assert self.world.jobs.jobs[job_id].due_at is not None
+        held = frozenset().union(*self.world.spending.open.values())
+        assert all(self.world.jobs.jobs[job_id].due_at is not None for job_id in held - late)
 
     @invariant()
     def a_key_pays_for_one_job(self) -> None:
