@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from promptmill.errors import BudgetExhausted, RateLimited
+from promptmill.errors import BudgetExhausted, PromptmillError, RateLimited
 from promptmill.limits.spending.reservation import Account, Claim, Entry, Reservation, Verdict, judge, settlement_entry
 from promptmill.limits.spending.store import SpendingStore
 
 
 class MemorySpending(SpendingStore):
-    """One account per subject and day; its open jobs are those of every day."""
+    """One account per subject and day; its open jobs are those of every day. ``error`` is raised while it is set."""
 
     def __init__(self) -> None:
+        self.error: PromptmillError | None = None
         self.days: dict[tuple[str, str], Account] = {}
         self.open: dict[str, frozenset[str]] = {}
 
@@ -34,8 +35,9 @@ class MemorySpending(SpendingStore):
         return verdict is Verdict.ADMITTED
 
     def settle(self, subject: str, job_id: str, reservation: Reservation, *, spent_nanousd: int) -> None:
-        account = self.read(subject, reservation.day)
-        if job_id not in account.open_jobs:
+        if self.error:
+            raise self.error
+        if job_id not in self.open.get(subject, frozenset()):
             return
         self._enter(subject, job_id, reservation.day, settlement_entry(reservation, spent_nanousd))
 

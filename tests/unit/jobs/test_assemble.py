@@ -25,6 +25,7 @@ from tests.support.builders import (
     an_enhance_request,
     an_image_request,
     an_origin,
+    some_limits,
 )
 from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.fakes import MemoryJobStore
@@ -125,10 +126,11 @@ def assemble(
     configured: dict[str, list[str]] | None = None,
     *,
     spending: SpendingStore | None = None,
+    concurrent_jobs: int = 100,
     at_ms: int = AT_MS,
 ) -> dict[str, Any]:
     return assemble_prompt(
-        a_claim(job),
+        a_claim(job, some_limits(concurrent_jobs=concurrent_jobs)),
         jobs=jobs,
         spending=spending or MemorySpending(),
         configured=configured or CONFIGURED,
