@@ -75,15 +75,15 @@ def submitted(request: EnhanceJob | ImageJob, *, replay: Replay | None = None) -
     return job.reservation
 
 
-def test_a_text_job_reserves_one_call_of_every_model_it_may_fall_back_to() -> None:
-    assert submitted(an_enhance_request()) == Reservation(DAY, bound(TEXT_MODEL) + bound(OTHER_TEXT_MODEL), 0)
-    assert submitted(an_enhance_request(model="nova-2-lite")) == Reservation(DAY, bound("nova-2-lite"), 0)
+def test_a_text_job_reserves_one_call_of_every_model_it_may_fall_back_to_and_two_of_the_last() -> None:
+    assert submitted(an_enhance_request()) == Reservation(DAY, bound(TEXT_MODEL) + 2 * bound(OTHER_TEXT_MODEL), 0)
+    assert submitted(an_enhance_request(model="nova-2-lite")) == Reservation(DAY, 2 * bound("nova-2-lite"), 0)
     assert submitted(an_enhance_request(model="rules")) == Reservation(DAY, 0, 0)
 
 
-def test_an_image_job_reserves_its_images_and_what_they_can_cost() -> None:
+def test_an_image_job_reserves_its_images_and_what_they_can_cost_when_they_are_drawn_twice() -> None:
     # Two images of 1024 x 1024 pixels at 0.0027 dollars a megapixel, 12 steps being thrice the price's 4.
-    assert submitted(an_image_request(n=2, steps=12)) == Reservation(DAY, 16_986_932, 2)
+    assert submitted(an_image_request(n=2, steps=12)) == Reservation(DAY, 2 * 16_986_932, 2)
 
 
 @pytest.mark.parametrize("request_", [an_enhance_request(), an_image_request(n=2)], ids=["enhance", "image"])

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 def reservation_for(job: Job, models: Sequence[Model]) -> Reservation:
     """The most that one call of each of these models can cost for the job; ``ModelUnpriced`` when that is unknown.
 
-    Calls that failed without a bill leave it as it is; once one may have been billed, there is only as much left as the
-    other models need. The request is the one that AssemblePrompt will write, so the bounds are those of the calls.
+    And one more of the last that costs anything: nobody may have seen the end of the first, and no other model is left.
+    The request is the one that AssemblePrompt will write, so the bounds are those of the calls.
     """
     request = assemble_request(job)
+    bounds = [to_nanousd(upper_bound_usd(model, request)) for model in models]
+    last = next((bound for bound in reversed(bounds) if bound), 0)
     return Reservation(
         day=job.created_at[:10],
-        nanousd=sum(to_nanousd(upper_bound_usd(model, request)) for model in models),
+        nanousd=sum(bounds) + last,
         images=request.n if isinstance(request, ImageRequest) else 0,
     )
 
