@@ -50,6 +50,7 @@ from tests.unit.jobs.attempts import (
     stored,
 )
 from tests.unit.jobs.fakes import FakeProvider, FakeWorkflow, MemoryJobStore, MemoryRates, MemoryRecords
+from tests.unit.jobs.job_world import KILLED, Crash, JobWorld
 from tests.unit.jobs.settling import World
 from tests.unit.jobs.test_assemble import assemble
 
@@ -190,6 +191,25 @@ def test_a_job_that_is_gone_gives_back_what_was_reserved(jobs: JobStore) -> None
     with pytest.raises(errors.JobSettled):
         assemble(jobs, a_job(), spending=spending)
     assert spending.read(OWNER, DAY) == Account()
+
+
+def test_an_assembler_that_is_killed_after_it_reserved_for_a_closed_job_leaves_nothing_reserved() -> None:
+    world = JobWorld()
+    job = world.submit(None).job
+    world.take_up_executions()
+    walk = world.walks[job.id]
+    assert world.settlement.cancel(job.id, OWNER, at_ms=world.clock()).concluded
+    while walk.state != "AssemblePrompt":
+        walk.step()
+    world.wire.cut_at(0, after=True)
+    with pytest.raises(Crash):
+        walk.step()
+    world.wire.cut_at(None)
+    assert world.spending.read(OWNER, DAY).open_jobs == {job.id}
+    walk.fail(KILLED)
+    walk.to_the_end()
+    assert world.spending.read(OWNER, DAY) == Account()
+    assert walk.status == "ABORTED"
 
 
 def test_a_cancel_settles_at_what_the_job_cost() -> None:
