@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from local.rendering import read_template
+from promptmill.errors import BrokenContractError
 from promptmill.identity.caller import Caller
+from promptmill.limits.default import default_plans
 from promptmill.limits.gcra import RatePolicy
 from promptmill.limits.plan import Allowance, Limits, limits_of, parse_limits
+from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TEXT = "requests_per_minute=30,burst=20,concurrent_jobs=10,images_per_day=100,daily_usd=2.50"
 USER = Limits("user", RatePolicy("user", 30, 60, 20), Allowance(10, 100, 2_500_000_000))
@@ -102,3 +109,25 @@ def test_a_caller_has_the_limits_of_the_plan_and_what_was_set_for_that_caller() 
     key = Caller("usr_1", "key", key="key_1", limits='{"concurrent_jobs": 2}')
     assert limits_of(key, plans) == Limits("key", RatePolicy("key", 30, 60, 20), Allowance(2, 100, 2_500_000_000))
     assert limits_of(Caller("usr_1", "user"), plans) == USER
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    for plan in ("ANONYMOUS", "USER", "KEY"):
+        monkeypatch.setenv(f"PROMPTMILL_{plan}_LIMITS", TEXT)
+    settings.cache_clear()
+    default_plans.cache_clear()
+    yield monkeypatch
+    settings.cache_clear()
+    default_plans.cache_clear()
+
+
+def test_a_deployment_has_three_plans(deployment: pytest.MonkeyPatch) -> None:
+    assert list(default_plans()) == ["anonymous", "user", "key"]
+    assert default_plans()["user"] == USER
+
+
+def test_a_setting_that_cannot_be_read_is_a_set_up_that_a_person_must_mend(deployment: pytest.MonkeyPatch) -> None:
+    deployment.setenv("PROMPTMILL_KEY_LIMITS", "burst=1")
+    with pytest.raises(BrokenContractError, match="the limits of plan key must be"):
+        default_plans()
