@@ -31,6 +31,7 @@ INTERNAL = {
     "JobNotFound",
     "JobSettled",
     "RateLimited",
+    "BudgetExhausted",
     "ContentBlocked",
 }
 
