@@ -73,14 +73,14 @@ setup: .venv/.ready $(MINISTACK)/.ready
 	@touch $@
 
 # MiniStack's own interpreter: Lambda code sees boto3 there and what the layer ships, nothing else. The SAM translator
-# is beside it, for MiniStack's process alone.
-$(MINISTACK)/.ready: requirements.lock .venv/.ready
+# is beside it, for MiniStack's process alone, and what its Cognito signs tokens with.
+$(MINISTACK)/.ready: Makefile requirements.lock .venv/.ready
 	@echo "Setting up MiniStack"
 	@mkdir -p $(MINISTACK)
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(MINISTACK)/env
 	@$(UV) pip install --quiet --python $(MINISTACK)/env/bin/python --constraint requirements.lock ministack boto3
 	@$(UV) pip install --quiet --python $(MINISTACK)/env/bin/python --constraint requirements.lock \
-	  --target $(MINISTACK)/translator aws-sam-translator
+	  --target $(MINISTACK)/translator aws-sam-translator cryptography
 	@touch $@
 
 # Checkov's dependencies do not resolve with the project's, so it has an environment of its own.

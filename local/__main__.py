@@ -1,25 +1,39 @@
-"""``python -m local up|down|demo``: see the Makefile, which is how these are meant to be run."""
+"""``python -m local up|down|demo|sign-in``: see the Makefile, which is how all but the last are meant to be run."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from pathlib import Path
 
-from local.stack import ROOT, StackError, down, up
+from local.stack import ROOT, Stack, StackError, down, is_alive, read_stack, up
 
 FOLDER = ROOT / ".local"
 
 
+def running_stack() -> Stack:
+    """The stack whose ``env`` this shell has read, or the one that `make up` started."""
+    folder = Path(os.environ.get("PROMPTMILL_STACK") or FOLDER)
+    stack = read_stack(folder)
+    if stack is None or not is_alive(stack.pid, folder):
+        raise StackError("the local stack is not running: `make up` starts it")
+    return stack
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "demo"])
+    parser.add_argument("command", choices=["up", "down", "demo", "sign-in"])
     parser.add_argument("--fresh", action="store_true", help="with up: start empty")
+    parser.add_argument("--email", help="with sign-in: whose access token to print")
+    parser.add_argument("--role", choices=["operator", "admin"], help="with sign-in: what they are besides a user")
     arguments = parser.parse_args()
     try:
         match arguments.command:
             case "up":
                 stack = up(FOLDER, fresh=arguments.fresh)
                 print(f"The API is at {stack.api_url}")
+                print("A token for it: .venv/bin/python -m local sign-in")
                 for kind, is_real in (("text", stack.real_text_model), ("image", stack.real_image_model)):
                     print(
                         f"{kind.capitalize()} requests go to "
@@ -32,6 +46,11 @@ def main() -> int:
                 from local.demo import run_demo
 
                 return run_demo(FOLDER / "demo")
+            case "sign-in":
+                from local.sign_in import sign_in
+
+                email = arguments.email or f"{arguments.role or 'user'}@example.com"
+                print(sign_in(running_stack(), email, role=arguments.role).access)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

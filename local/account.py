@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     environment["PATH"] = os.pathsep.join([str(BIN), str(Path(interpreter).parent), environment["PATH"]])
     layer = ROOT / ".aws-sam" / "build" / "CoreLayer" / "python"
     commands: tuple[list[str | Path], ...] = (
+        [sys.executable, "-m", "local.access_check"],
         [BIN / "sam", "build"],
         # Compiled here for the reason local.sam.add_bytecode gives.
         [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", layer],

@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.1
 
 
 class Inbox:
-    """Receives and deletes messages for the length of a ``with``, and keeps them by job."""
+    """Receives and deletes messages for the length of a ``with``, and keeps them by job, or by user."""
 
     def __init__(self, stack: Stack) -> None:
         self._queue_url = stack.events_queue_url
@@ -59,7 +59,8 @@ class Inbox:
             with self._changed:
                 for message in messages:
                     event = json.loads(message["Body"])
-                    self._received[event["detail"]["metadata"]["job_id"]].append(event)
+                    metadata = event["detail"]["metadata"]
+                    self._received[metadata.get("job_id", metadata["owner"])].append(event)
                 self._changed.notify_all()
             for message in messages:
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])

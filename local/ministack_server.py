@@ -1,4 +1,4 @@
-"""Runs MiniStack, with four differences from AWS mended. Started with MiniStack's own interpreter, not the project's.
+"""Runs MiniStack, with five differences from AWS mended. Started with MiniStack's own interpreter, not the project's.
 
 MiniStack ends a Python worker whose handler raised, and reports every exception to Step Functions as
 ``Runtime.HandlerError``. AWS keeps the environment and reports the exception's class name, which is what Retry and
@@ -7,11 +7,14 @@ Catch match. So a worker answers with the failure as its result, and it is made 
 MiniStack's Step Functions takes an event the bus refused for published. In AWS the state fails with
 ``EventBridge.FailedEntry``: https://docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html
 
+MiniStack has AdminDeleteUser, but its Step Functions does not know that there is a Cognito.
+
 MiniStack's own LOG_LEVEL reaches the Lambda workers, where Powertools' logger would take it for theirs and stay silent.
 And MiniStack holds back the answer of a function that logs nothing for 50 ms, in case a line still comes.
 
-``sys.argv[1]`` is a folder with the SAM translator, which MiniStack needs to expand the template. It is appended to
-this process's path only: Lambda workers must not see it, so that a dependency missing from the layer fails here too.
+``sys.argv[1]`` is a folder with the SAM translator, which MiniStack needs to expand the template, and cryptography,
+without which its Cognito signs tokens with noise. It is appended to this process's path only: Lambda workers must not
+see it, so that a dependency missing from the layer fails here too.
 """
 
 import json
@@ -66,6 +69,13 @@ def _put_events_or_fail(resource: str, arguments: Any) -> Any:
 
 
 stepfunctions._SERVICE_DISPATCH["arn:aws:states:::events:putEvents"] = _put_events_or_fail  # noqa: SLF001
+
+stepfunctions._AWS_SDK_SERVICE_MAP["cognitoidentityprovider"] = {  # noqa: SLF001
+    "target_prefix": "AWSCognitoIdentityProviderService",
+    "protocol": "json",
+    "service_key": "cognito-idp",
+}
+stepfunctions._AWS_SDK_ERROR_PREFIX["cognitoidentityprovider"] = "CognitoIdentityProvider"  # noqa: SLF001
 
 
 def _end_with_parent() -> None:

@@ -33,12 +33,15 @@ class StackError(Exception):
 def build(folder: Path, parameters: Mapping[str, str]) -> Path:
     """Builds the template for the stack in ``folder`` and returns the built one.
 
+    Raises ``StackError`` when it cannot be built, or when an operation is not let to whom it declares.
+
     All stacks of a checkout share one build, one at a time, and get a copy: SAM keeps downloaded dependencies below its
     working directory and drops those it does not know from its own last build. The copy is beside the build, since the
     built template has paths relative to itself.
     """
     shared = ROOT / ".local" / "sam"
     shared.mkdir(parents=True, exist_ok=True)
+    check_access()
     with locked(shared / "lock"):
         _run(
             folder / "sam-build.log",
@@ -51,6 +54,18 @@ def build(folder: Path, parameters: Mapping[str, str]) -> Path:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(shared / "build", copy)
     return copy / "template.yaml"
+
+
+def check_access() -> None:
+    """Raises ``StackError`` with what is wrong between the operations, what they declare, and the template.
+
+    In a process of its own, half a second, since it is about the code in the repository, not what this one imported.
+    """
+    check = subprocess.run(
+        [sys.executable, "-m", "local.access_check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if check.returncode:
+        raise StackError(f"the API is not what its operations declare\n{check.stdout}{check.stderr}".rstrip())
 
 
 def add_bytecode(layer: Path) -> None:

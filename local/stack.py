@@ -32,13 +32,18 @@ STOP_SECONDS = 45
 
 @dataclass(frozen=True)
 class Stack:
-    """Where everything of a running local stack is; ``stack.json`` has the same fields. ``pid`` is the supervisor's."""
+    """Where everything of a running local stack is; ``stack.json`` has the same fields. ``pid`` is the supervisor's.
 
+    ``folder`` is where ``stack.json`` is.
+    """
+
+    folder: str
     api_url: str
     endpoint_url: str
     region: str
     providers_url: str
     state_machine_arn: str
+    deletion_workflow_arn: str
     jobs_table: str
     control_table: str
     library_table: str
@@ -47,6 +52,9 @@ class Stack:
     events_queue_url: str
     parked_events_queue_url: str
     function_log_group: str
+    user_pool_id: str
+    user_pool_client_id: str
+    record_sign_in_function: str
     pid: int
     real_text_model: bool
     real_image_model: bool
@@ -202,11 +210,13 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
     deploy(folder, template, STACK_NAME, values, endpoint_url=endpoint_url)
     outputs = _outputs(endpoint_url)
     stack = Stack(
+        folder=str(folder.resolve()),
         api_url=f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/local",
         endpoint_url=endpoint_url,
         region=REGION,
         providers_url=providers_url,
         state_machine_arn=outputs["StateMachineArn"],
+        deletion_workflow_arn=outputs["DeletionWorkflowArn"],
         jobs_table=outputs["JobsTableName"],
         control_table=outputs["ControlTableName"],
         library_table=outputs["LibraryTableName"],
@@ -215,6 +225,9 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         events_queue_url=outputs["EventsQueueUrl"],
         parked_events_queue_url=outputs["ParkedEventsQueueUrl"],
         function_log_group=outputs["FunctionLogGroupName"],
+        user_pool_id=outputs["UserPoolId"],
+        user_pool_client_id=outputs["UserPoolClientId"],
+        record_sign_in_function=outputs["RecordSignInFunctionName"],
         pid=pid,
         real_text_model=_has_real_text_model(providers_url),
         real_image_model=real_images,
@@ -233,8 +246,10 @@ def shell_environment(stack: Stack) -> str:
         "API": stack.api_url,
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "STATE_MACHINE_ARN": stack.state_machine_arn,
+        "DELETION_WORKFLOW_ARN": stack.deletion_workflow_arn,
         "EVENTS_QUEUE_URL": stack.events_queue_url,
         "PROVIDERS_URL": stack.providers_url,
+        "PROMPTMILL_STACK": stack.folder,
         **CREDENTIALS,
     }
     exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "layers" / "core" / "promptmill"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
-# Called by API Gateway, as its authorizer, or on a schedule; every other function is a step of a workflow.
-API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "read_limits"}
-AUTHORIZER_FUNCTIONS = {"authorize_caller"}
+# Called by API Gateway, by its authorizers or Cognito, or on a schedule; every other function is a step of a workflow.
+API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "redrive_job", "serve_me", "delete_user", "read_limits"}
+SIGN_IN_FUNCTIONS = {"authorize_caller", "record_sign_in"}
 SCHEDULED_FUNCTIONS = {"sweep_jobs"}
-_ELSEWHERE = API_FUNCTIONS | AUTHORIZER_FUNCTIONS | SCHEDULED_FUNCTIONS
-STEP_FUNCTIONS = [app for app in FUNCTIONS if app.parent.name not in _ELSEWHERE]
+STEP_FUNCTIONS = [
+    app for app in FUNCTIONS if app.parent.name not in API_FUNCTIONS | SIGN_IN_FUNCTIONS | SCHEDULED_FUNCTIONS
+]
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
 
 

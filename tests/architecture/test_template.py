@@ -25,10 +25,9 @@ SECTIONS = {
     "api": {"AWS::Serverless::Api", "AWS::ApiGateway::GatewayResponse"},
     "workflows": {"AWS::Serverless::StateMachine", "AWS::IAM::Policy"},
     "functions": {"AWS::Serverless::Function", "AWS::Serverless::LayerVersion"},
-    "users": {"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient"},
-    "data": {
-        "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret",
-    },
+    "sign-in": {f"AWS::Cognito::{kind}" for kind in ("UserPool", "UserPoolClient", "UserPoolGroup", "UserPoolDomain",
+                                                     "ManagedLoginBranding")},
+    "data": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret"},
     "events": {
         "AWS::Events::EventBus", "AWS::Events::Archive", "AWS::Events::Rule",
         "AWS::SQS::Queue", "AWS::SQS::QueuePolicy",
@@ -44,6 +43,7 @@ TOP_LEVEL = (
 # Statements that may say "*", each with what makes it right.
 STARS = {
     ("GenerationWorkflow", "LogAndTrace"): "log delivery and X-Ray know no resource-level permissions",
+    ("DeletionWorkflow", "LogAndTrace"): "as the generation workflow's",
     ("ArtifactsBucketPolicy", "TlsOnly"): "a Deny, for everyone",
 }
 # What a function's role may be given besides its own statements; SAM adds both.
@@ -101,7 +101,7 @@ def test_the_template_reads_in_one_order(template: dict[str, Any]) -> None:
     assert list(template) == [name for name in TOP_LEVEL if name in template]
     section, order, misplaced = "", [], []
     for line in TEMPLATE.read_text(encoding="utf-8").splitlines():
-        if heading := re.fullmatch(r"  # -{20,} (\w+)", line):
+        if heading := re.fullmatch(r"  # -{20,} ([\w-]+)", line):
             section = heading[1]
             order.append(section)
         elif section and (name := re.fullmatch(r"  (\w+):", line)):
@@ -297,5 +297,5 @@ def test_every_stage_of_samconfig_sets_parameters_that_exist(template: dict[str,
 def test_a_function_that_is_called_without_waiting_keeps_what_it_could_not_do(template: dict[str, Any]) -> None:
     """Which is why checkov need not ask each of the others for a dead-letter queue."""
     for name, function in of_type(template, "AWS::Serverless::Function").items():
-        if any(event["Type"] != "Api" for event in function.get("Events", {}).values()):
+        if any(event["Type"] not in {"Api", "Cognito"} for event in function.get("Events", {}).values()):
             assert "DeadLetterQueue" in function or "EventInvokeConfig" in function, name

@@ -9,6 +9,9 @@ import pytest
 
 from local.rendering import read_template
 from promptmill.errors import TransientError, error_classes
+from promptmill.identity.authorizer import KEEP_MS
+from promptmill.jobs.erasure.eraser import PAGE_SIZE
+from promptmill.jobs.erasure.judgement import QUIET_MS
 from promptmill.jobs.requests import EnhanceJob, ImageJob
 from promptmill.providers.deadline import ATTEMPT_SECONDS
 from tests.architecture.machines import (
@@ -37,6 +40,8 @@ AWS_ERRORS = {
     "DynamoDB.ConditionalCheckFailedException",
     # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
     "DynamoDb.TransactionCanceledException",
+    # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminDeleteUser.html
+    "CognitoIdentityProvider.UserNotFoundException",
 }
 LAMBDA_ERRORS = {name for name in AWS_ERRORS if name.startswith("Lambda.")}
 TASK_FIELDS = [
@@ -53,6 +58,16 @@ TASK_FIELDS = [
     "End",
 ]
 MACHINE_FIELDS = ["Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States"]
+GENERATION, DELETION = (
+    next(machine for machine in MACHINES if machine.file.name == f"{name}.asl.json")
+    for name in ("generation", "deletion")
+)
+# A redrive runs the state that failed again. Of a job: the one with the paid result, the failure, the event; the
+# sweeper does where nobody redrives. Of a user who leaves: any.
+REDRIVEN = {
+    GENERATION.file: {"PersistResult", "RecordFailure", "ParkOutcome"},
+    DELETION.file: DELETION.of_type("Task").keys() - {"PublishDeleted"},
+}
 # The steps before which ChooseProvider looks at the job's deadline.
 DEADLINE_GATE = "ChooseProvider"
 # ChooseByStatus leads back to CheckRate with the event of acceptance only, and that one is out before the gate.
@@ -139,10 +154,7 @@ def test_every_lambda_task_retries_what_lambda_itself_breaks(machine: Machine) -
 @machines
 def test_every_task_that_gives_up_is_caught(machine: Machine) -> None:
     caught = {name: [c["ErrorEquals"] for c in task.get("Catch", [])] for name, task in machine.of_type("Task").items()}
-    # A redrive runs the state that failed again: the one with the paid result, the failure, the event. The sweeper does
-    # where nobody redrives.
-    redriven = {"PersistResult", "RecordFailure", "ParkOutcome"}
-    assert [name for name, errors in caught.items() if ["States.ALL"] not in errors and name not in redriven] == []
+    assert {name for name, errors in caught.items() if ["States.ALL"] not in errors} == REDRIVEN[machine.file]
 
 
 @machines
@@ -178,14 +190,13 @@ def test_every_error_name_is_one_of_ours_or_one_that_aws_documents(machine: Mach
     assert named_errors(machine) <= AWS_ERRORS | error_classes().keys()
 
 
-@machines
-def test_every_error_name_of_aws_that_is_listed_is_used(machine: Machine) -> None:
-    assert named_errors(machine) >= AWS_ERRORS
+def test_every_error_name_of_aws_that_is_listed_is_used() -> None:
+    assert set().union(*map(named_errors, MACHINES)) >= AWS_ERRORS
 
 
 def test_the_names_of_families_are_never_matched_for_lambda_reports_the_class() -> None:
     families = {name for name, cls in error_classes().items() if cls.__subclasses__()}
-    assert families.isdisjoint(*map(named_errors, MACHINES))
+    assert families.isdisjoint(set().union(*map(named_errors, MACHINES)))
 
 
 @pytest.mark.parametrize("app", STEP_FUNCTIONS, ids=module_name)
@@ -225,13 +236,13 @@ def longest_deadline_seconds() -> int:
     )
 
 
-@machines
-def test_the_slowest_way_through_fits_into_the_machines_time(machine: Machine) -> None:
+def test_the_slowest_way_of_a_job_fits_into_its_machines_time() -> None:
     """Every attempt of every state times out and every pause is the longest, on the longest way that there is.
 
     ChooseProvider lets no step begin past the deadline. So the worst is a provider step that begins at the longest
     deadline, and then what follows: a result that cannot be written, or the way back to ChooseProvider and its refusal.
     """
+    machine = GENERATION
     at_gate = max(
         longest_deadline_seconds() + START_SECONDS,
         longest_seconds(machine, machine.definition["StartAt"], without=frozenset({DEADLINE_GATE})),
@@ -245,3 +256,36 @@ def test_the_slowest_way_through_fits_into_the_machines_time(machine: Machine) -
     ways = {"the last result cannot be written": written, "the last provider fails": refused}
     slowest = at_gate + max(ways.values())
     assert slowest <= machine.definition["TimeoutSeconds"], f"{slowest:.0f} s: {at_gate:.0f} s, then {ways}"
+
+
+def test_a_user_is_erased_for_the_last_time_when_nobody_remembers_that_they_were_let_in() -> None:
+    """Remembered by the authorizer's process, then by the gateway, and then at work in a function of the API."""
+    template = read_template()
+    authorizers = template["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"].values()
+    gateway_seconds = max(authorizer["Identity"]["ReauthorizeEvery"] for authorizer in authorizers)
+    default = template["Globals"]["Function"]["Timeout"]
+    request_seconds = max(
+        resource["Properties"].get("Timeout", default)
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+        and any(event["Type"] == "Api" for event in resource["Properties"].get("Events", {}).values())
+    )
+    waited = DELETION.states["WaitOutAuthorizations"]
+    assert waited["Seconds"] >= KEEP_MS / 1000 + gateway_seconds + request_seconds
+    rules = DELETION.states["ChooseByRemaining"]["Choices"]
+    assert [rule["Next"] for rule in rules] == ["PauseErasure", "WaitOutAuthorizations"]
+    assert waited["Next"] == "EraseUser"
+
+
+def test_a_job_is_erased_when_no_step_of_it_can_be_at_work_any_more() -> None:
+    assert max(task["TimeoutSeconds"] for task in lambda_tasks(GENERATION).values()) * 1000 <= QUIET_MS
+
+
+def test_a_user_who_left_a_hundred_thousand_jobs_is_erased_within_the_machines_time_and_history() -> None:
+    """A history has at most 25,000 events: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
+    pages = 100_000 // PAGE_SIZE
+    # Entered, scheduled, started, succeeded and left; entered and left; entered and left.
+    assert pages * 9 < 25_000
+    page_seconds = DELETION.states["EraseUser"]["TimeoutSeconds"] + DELETION.states["PauseErasure"]["Seconds"]
+    once = longest_seconds(DELETION, "MarkDeleted") + DELETION.states["WaitOutAuthorizations"]["Seconds"]
+    assert once + pages * page_seconds <= DELETION.definition["TimeoutSeconds"]

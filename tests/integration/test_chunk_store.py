@@ -90,6 +90,13 @@ def test_another_owners_job_is_not_found_and_neither_is_one_that_does_not_exist(
             chunks.look(job_id, owner, after=after, at_ms=AT_MS)
 
 
+def test_for_any_owner_a_job_is_found_until_it_expires(jobs: JobStore, chunks: ChunkStore) -> None:
+    job = with_chunks(jobs, chunks, ONE)
+    assert chunks.look(job.id, None, at_ms=AT_MS) == (job, (ONE,))
+    with pytest.raises(errors.JobNotFound):
+        chunks.look(job.id, None, at_ms=(job.expires_at_seconds + 1) * 1000)
+
+
 def test_a_job_past_its_expiry_is_not_found_though_it_is_still_stored(jobs: JobStore, chunks: ChunkStore) -> None:
     job = with_chunks(jobs, chunks, ONE)
     ends_ms = job.expires_at_seconds * 1000

@@ -39,3 +39,14 @@ def test_a_job_that_is_anothers_or_past_its_expiry_or_never_was_is_none_to_repla
     ):
         with pytest.raises(errors.JobNotFound):
             jobs.load_source(job_id, owner, at_ms=at_ms)
+
+
+def test_for_any_owner_every_job_is_there_until_it_expires(jobs: JobStore) -> None:
+    job = with_call(jobs)
+    last_ms = job.expires_at_seconds * 1000
+    assert jobs.get(job.id, None, at_ms=last_ms) == jobs.load_source(job.id, None, at_ms=last_ms).job == job
+    for job_id, at_ms in ((job.id, last_ms + 1000), (a_job_id(), AT_MS)):
+        with pytest.raises(errors.JobNotFound):
+            jobs.get(job_id, None, at_ms=at_ms)
+        with pytest.raises(errors.JobNotFound):
+            jobs.load_source(job_id, None, at_ms=at_ms)

@@ -14,6 +14,7 @@ from botocore.stub import Stubber
 from promptmill import errors
 from promptmill.clock import timestamp
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import NOTHING_PAID, OPEN_SHARDS, open_shard
 from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore
@@ -23,6 +24,7 @@ from tests.unit.jobs.fakes import MemoryJobStore
 from tests.unit.jobs.settling import MemorySettlingStore
 
 LATER = timestamp(AT_MS + 60_000)
+MINE = Reach(OWNER, AT_MS // 1000)
 DUE = timestamp(AT_MS + 120_000)
 ERROR = {"code": "deadline_passed", "step": "InvokeFlux"}
 TERMINAL = [status for status in JobStatus if status.is_terminal]
@@ -97,10 +99,21 @@ def test_a_write_whose_answer_was_lost_meets_itself(stores: Stores) -> None:
 def test_for_another_owner_the_job_is_not_there(stores: Stores, status: str) -> None:
     job = stores.has(status, owner=OTHER_OWNER)
     with pytest.raises(errors.JobNotFound):
-        stores.settling.settle(job.id, JobStatus.CANCELED, at=AT, due_at=LATER, owner=OWNER)
+        stores.settling.settle(job.id, JobStatus.CANCELED, at=AT, due_at=LATER, reach=MINE)
     assert stores.now(job) == job
     if status == "running":
-        assert stores.settling.settle(job.id, JobStatus.CANCELED, at=AT, due_at=LATER, owner=OTHER_OWNER)[1]
+        assert stores.settling.settle(
+            job.id, JobStatus.CANCELED, at=AT, due_at=LATER, reach=Reach(OTHER_OWNER, AT_MS // 1000)
+        )[1]
+
+
+def test_for_any_owner_a_job_is_there_to_the_last_second(stores: Stores) -> None:
+    anybodys = Reach(None, AT_MS // 1000)
+    gone = stores.has("running", expires_at_seconds=AT_MS // 1000 - 1)
+    with pytest.raises(errors.JobNotFound):
+        stores.settling.settle(gone.id, JobStatus.CANCELED, at=AT, due_at=LATER, reach=anybodys)
+    last = stores.has("running", owner=OTHER_OWNER, expires_at_seconds=AT_MS // 1000)
+    assert stores.settling.settle(last.id, JobStatus.CANCELED, at=AT, due_at=LATER, reach=anybodys)[1]
 
 
 @pytest.mark.parametrize("status", ["running", "canceled"])
@@ -109,19 +122,19 @@ def test_for_its_owner_a_job_is_there_to_the_last_second_and_for_the_sweeper_unt
 ) -> None:
     gone = stores.has(status, expires_at_seconds=AT_MS // 1000 - 1)
     with pytest.raises(errors.JobNotFound):
-        stores.settling.settle(gone.id, JobStatus.CANCELED, at=AT, due_at=LATER, owner=OWNER)
+        stores.settling.settle(gone.id, JobStatus.CANCELED, at=AT, due_at=LATER, reach=MINE)
     assert stores.now(gone) == gone
     last = stores.has(status, expires_at_seconds=AT_MS // 1000)
-    stores.settling.settle(last.id, JobStatus.CANCELED, at=AT, due_at=LATER, owner=OWNER)
+    stores.settling.settle(last.id, JobStatus.CANCELED, at=AT, due_at=LATER, reach=MINE)
     assert stores.now(last).status is JobStatus.CANCELED
     assert stores.settling.settle(gone.id, JobStatus.EXPIRED, at=AT, due_at=LATER)[1] is (status == "running")
 
 
 def test_a_job_that_does_not_exist_is_not_there_and_is_not_made(stores: Stores) -> None:
     job_id = a_job_id()
-    for owner in (OWNER, None):
+    for reach in (MINE, None):
         with pytest.raises(errors.JobNotFound):
-            stores.settling.settle(job_id, JobStatus.CANCELED, at=AT, due_at=LATER, owner=owner)
+            stores.settling.settle(job_id, JobStatus.CANCELED, at=AT, due_at=LATER, reach=reach)
     stores.settling.close(job_id)
     stores.settling.postpone(job_id, DUE)
     assert stores.settling.load(job_id) is None

@@ -1,4 +1,4 @@
-"""What arrived in a queue of the stack, by job."""
+"""What arrived in a queue of the stack, by job, or by user where it is about no job."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Inbox:
         self._sqs = sqs
         self._queue_url = queue_url
         self._lock = threading.Lock()
-        self._by_job: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._by_subject: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
-    def of(self, job_id: str) -> list[dict[str, Any]]:
-        """The messages about a job that have come so far, in the order they were taken."""
+    def of(self, subject: str) -> list[dict[str, Any]]:
+        """The messages about a job, or a user, that have come so far, in the order they were taken."""
         with self._lock:
             while messages := self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get(
                 "Messages"
@@ -34,7 +34,8 @@ class Inbox:
                 for message in messages:
                     body = json.loads(message["Body"])
                     detail = body["detail"] if "detail" in body else json.loads(body["Detail"])
-                    self._by_job[detail["metadata"]["job_id"]].append(body)
+                    metadata = detail["metadata"]
+                    self._by_subject[metadata.get("job_id", metadata["owner"])].append(body)
                 self._sqs.delete_message_batch(
                     QueueUrl=self._queue_url,
                     Entries=[
@@ -42,7 +43,7 @@ class Inbox:
                         for index, message in enumerate(messages)
                     ],
                 )
-            return list(self._by_job[job_id])
+            return list(self._by_subject[subject])
 
 
 @cache

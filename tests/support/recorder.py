@@ -27,11 +27,13 @@ RECORDER_ID = "recorded-calls"
 class Calls:
     """The calls so far, as ``service.Operation``, in order.
 
-    A retry of the SDK's is part of its call; a presigned link is none.
+    A retry of the SDK's is part of its call; a presigned link is none, but what it is a link to is among ``requests``,
+    which are operations with their parameters.
     """
 
     operations: list[str] = field(default_factory=list)
-    costs: list[Cost] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    _answered: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -40,25 +42,34 @@ class Calls:
     def by_operation(self) -> Counter[str]:
         return Counter(self.operations)
 
+    @property
+    def costs(self) -> list[Cost]:
+        """What each call to DynamoDB cost that it did not refuse."""
+        return [cost_of(*answered) for answered in self._answered]
+
     def record(self, **event: Any) -> None:
         model = event["model"]
-        self.operations.append(f"{model.service_model.service_name}.{model.name}")
+        self.operations.append(_name(model))
+
+    def record_request(self, *, params: dict[str, Any], model: Any, **_event: Any) -> None:
+        self.requests.append((_name(model), params))
 
     def ask_for_capacity(self, *, params: dict[str, Any], model: Any, context: dict[str, Any], **_event: Any) -> None:
         if "ReturnConsumedCapacity" in model.input_shape.members:
             params["ReturnConsumedCapacity"] = "TOTAL"
         context[RECORDER_ID] = params
 
-    def record_cost(self, *, parsed: dict[str, Any], model: Any, context: dict[str, Any], **event: Any) -> None:
+    def record_answer(self, *, parsed: dict[str, Any], model: Any, context: dict[str, Any], **event: Any) -> None:
         if event["http_response"].status_code < HTTPStatus.BAD_REQUEST:
-            self.costs.append(cost_of(model.name, context[RECORDER_ID], parsed))
+            self._answered.append((model.name, context[RECORDER_ID], parsed))
 
     def events(self) -> dict[str, Callable[..., None]]:
         """What is listened to in botocore: https://botocore.amazonaws.com/v1/documentation/api/latest/topics/events.html."""
         return {
             "before-call": self.record,
+            "before-parameter-build": self.record_request,
             "before-parameter-build.dynamodb": self.ask_for_capacity,
-            "after-call.dynamodb": self.record_cost,
+            "after-call.dynamodb": self.record_answer,
         }
 
 
@@ -77,6 +88,10 @@ def recorded_calls() -> Iterator[Calls]:
         yield calls
     finally:
         forget_cached()
+
+
+def _name(model: Any) -> str:
+    return f"{model.service_model.service_name}.{model.name}"
 
 
 def forget_cached() -> None:

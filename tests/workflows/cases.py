@@ -24,7 +24,7 @@ from tests.support.inbox import parked_inbox, subscriber_inbox
 from tests.support.jobs import a_job, state_of
 from tests.support.settlement import settlement_of
 from tests.support.stand_ins import StandIns
-from tests.workflows.machines import Machine, Machines
+from tests.workflows.machines import GENERATION, Machine, Machines
 from tests.workflows.run import Execution, Run, Swept
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class World:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.machines = Machines(stack)
+        self.machines = Machines(stack, GENERATION)
         self.stand_ins = StandIns(stack)
         self.dynamodb = stack.client("dynamodb")
         self.jobs = JobStore(stack.jobs_table, self.dynamodb)

@@ -1,4 +1,4 @@
-"""The deployed state machine, and variants of it made from the same file with one thing in it changed."""
+"""A deployed state machine, and variants of it made from the same file with one thing in it changed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from tests.support.api import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from local.stack import Stack
 
-DEFINITION_FILE = ROOT / "statemachines" / "generation.asl.json"
+GENERATION, DELETION = (ROOT / "statemachines" / f"{name}.asl.json" for name in ("generation", "deletion"))
 OWN_ARN = "$states.context.Execution.Id"
 EXECUTION_CLOCK = "$toMillis($states.context.Execution.StartTime)"
-# A queue, a table and functions that are not there; a bus that is another account's.
+# A queue, tables, a user pool and functions that are not there; a bus that is another account's.
 MISSING = {
+    "LibraryTableName": "promptmill-missing",
+    "UserPoolId": "us-east-1_missing00",
     "ControlTableName": "promptmill-missing",
     "JobsTableName": "promptmill-missing",
     "EventBusName": "arn:aws:events:us-east-1:999999999999:event-bus/missing",
@@ -103,26 +106,29 @@ def stubbed(**stubs: Stub) -> Machine:
 
 
 @cache
-def template() -> dict[str, Any]:
+def template(file: Path) -> dict[str, Any]:
     """The file as it is, substitutions unfilled."""
-    definition: dict[str, Any] = json.loads(DEFINITION_FILE.read_text(encoding="utf-8"))
+    definition: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return definition
 
 
 class Machines:
     """Deploys each variant once. Safe to use from several threads."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+    def __init__(self, stack: Stack, file: Path) -> None:
+        self.stack = stack
+        self.file = file
+        self.template = template(file)
         self._states = stack.client("stepfunctions")
         self._lambda = stack.client("lambda")
         self._lock = threading.Lock()
-        self._arns: dict[Machine, str] = {Machine(): stack.state_machine_arn}
+        deployed_arn = {GENERATION: stack.state_machine_arn, DELETION: stack.deletion_workflow_arn}[file]
+        self._arns: dict[Machine, str] = {Machine(): deployed_arn}
         self._functions: dict[tuple[str, Copy | Stub], str] = {}
-        deployed = self._states.describe_state_machine(stateMachineArn=stack.state_machine_arn)
+        deployed = self._states.describe_state_machine(stateMachineArn=deployed_arn)
         self._role_arn: str = deployed["roleArn"]
         self.deployed: dict[str, Any] = json.loads(deployed["definition"])
-        self.values = dict(_substituted(template(), self.deployed))
+        self.values = dict(_substituted(self.template, self.deployed))
 
     @property
     def role_name(self) -> str:
@@ -132,10 +138,10 @@ class Machines:
         with self._lock:
             if machine not in self._arns:
                 definition = {
-                    **template(),
+                    **self.template,
                     "States": {
                         name: _filled(state, self._values_in(name, machine))
-                        for name, state in template()["States"].items()
+                        for name, state in self.template["States"].items()
                     },
                 }
                 text = json.dumps(definition)
@@ -144,7 +150,7 @@ class Machines:
                     text = text.replace(EXECUTION_CLOCK, "$states.input.now_ms")
                 if machine.stops_another:
                     assert OWN_ARN in text
-                    text = text.replace(OWN_ARN, f"'{self._stack.state_machine_arn}:missing'")
+                    text = text.replace(OWN_ARN, f"'{self.stack.state_machine_arn}:missing'")
                 created = self._states.create_state_machine(
                     name=f"variant-{random_hex(4)}", definition=text, roleArn=self._role_arn
                 )

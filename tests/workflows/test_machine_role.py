@@ -1,4 +1,4 @@
-"""The machine's role allows what its states ask for, and only that.
+"""A machine's role allows what its states ask for, and only that.
 
 The local stack runs the states without asking the role, so it is asked here.
 """
@@ -7,48 +7,62 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from promptmill.jobs.execution.address import execution_arn
-from tests.workflows.machines import template
+from tests.workflows.machines import DELETION, GENERATION, Machines
 
 if TYPE_CHECKING:
-    from tests.workflows.cases import Runs
+    from local.stack import Stack
 
 ACTIONS = {
     "arn:aws:states:::events:putEvents": "events:PutEvents",
     "arn:aws:states:::dynamodb:updateItem": "dynamodb:UpdateItem",
+    "arn:aws:states:::dynamodb:putItem": "dynamodb:PutItem",
     "arn:aws:states:::lambda:invoke": "lambda:InvokeFunction",
     "arn:aws:states:::sqs:sendMessage": "sqs:SendMessage",
     "arn:aws:states:::aws-sdk:sfn:stopExecution": "states:StopExecution",
     # Who may make the actions of a transaction may make it.
     "arn:aws:states:::aws-sdk:dynamodb:transactWriteItems": "dynamodb:UpdateItem",
+    "arn:aws:states:::aws-sdk:cognitoidentityprovider:adminDeleteUser": "cognito-idp:AdminDeleteUser",
 }
 # Where a state's arguments name what it works on.
-TARGETS = ("TableName", "FunctionName", "QueueUrl")
+TARGETS = ("TableName", "FunctionName", "QueueUrl", "UserPoolId")
+ON_A_TABLE = {
+    f"dynamodb:{action}" for action in ("GetItem", "Query", "Scan", "PutItem", "DeleteItem", "BatchWriteItem")
+}
+ACCOUNT = "us-east-1:000000000000"
 
 
-def test_the_role_allows_each_state_its_one_action_on_its_one_resource(runs: Runs) -> None:
-    for name, action, resource in _demands(runs):
-        assert _decision(runs, action, resource) == "allowed", name
+@pytest.fixture(scope="module", params=[GENERATION, DELETION], ids=lambda file: file.stem)
+def machines(stack: Stack, request: pytest.FixtureRequest) -> Machines:
+    return Machines(stack, request.param)
 
 
-def test_the_role_allows_the_same_actions_on_nothing_else(runs: Runs) -> None:
-    for name, action, resource in _demands(runs):
-        assert _decision(runs, action, _other(resource)) != "allowed", name
+def test_the_role_allows_each_state_its_one_action_on_its_one_resource(machines: Machines) -> None:
+    for name, action, resource in _demands(machines):
+        assert _decision(machines, action, resource) == "allowed", name
 
 
-def test_the_role_reads_no_table_and_no_bucket(runs: Runs) -> None:
-    tables = [resource for _, action, resource in _demands(runs) if action == "dynamodb:UpdateItem"]
-    denied = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem", "dynamodb:DeleteItem"]
-    assert {_decision(runs, action, table) for action in denied for table in tables} == {"implicitDeny"}
-    bucket = f"arn:aws:s3:::{runs.world.stack.artifacts_bucket}/artifacts/x"
-    assert _decision(runs, "s3:GetObject", bucket) == "implicitDeny"
+def test_the_role_allows_the_same_actions_on_nothing_else(machines: Machines) -> None:
+    for name, action, resource in _demands(machines):
+        assert _decision(machines, action, _other(resource)) != "allowed", name
 
 
-def _demands(runs: Runs) -> list[tuple[str, str, str]]:
+def test_the_role_reads_no_table_and_no_bucket(machines: Machines) -> None:
+    demands = _demands(machines)
+    tables = {resource for _, action, resource in demands if action.startswith("dynamodb:")}
+    denied = ON_A_TABLE - {action for _, action, _ in demands}
+    assert {_decision(machines, action, table) for action in denied for table in tables} == {"implicitDeny"}
+    bucket = f"arn:aws:s3:::{machines.stack.artifacts_bucket}/artifacts/x"
+    assert _decision(machines, "s3:GetObject", bucket) == "implicitDeny"
+
+
+def _demands(machines: Machines) -> list[tuple[str, str, str]]:
     """(state, action, resource ARN) of every task."""
     return [
-        (name, ACTIONS[state["Resource"]], _arn(runs, arguments))
-        for name, state in template()["States"].items()
+        (name, ACTIONS[state["Resource"]], _arn(machines, arguments))
+        for name, state in machines.template["States"].items()
         if state["Type"] == "Task"
         for arguments in _parts(state["Arguments"])
     ]
@@ -66,24 +80,27 @@ def _other(resource: str) -> str:
     return f"{machine}-other{execution}{name}"
 
 
-def _arn(runs: Runs, arguments: dict[str, Any]) -> str:
-    account = "us-east-1:000000000000"
+def _arn(machines: Machines, arguments: dict[str, Any]) -> str:
     if "Entries" in arguments:
-        return f"arn:aws:events:{account}:event-bus/{runs.world.stack.bus_name}"
+        return f"arn:aws:events:{ACCOUNT}:event-bus/{machines.stack.bus_name}"
     if "ExecutionArn" in arguments:
-        return execution_arn(runs.world.stack.state_machine_arn, "job_1")
-    name = next(arguments[target] for target in TARGETS if target in arguments)
-    value = runs.world.machines.values[name.strip("${}")]
-    if value.startswith("arn:"):
-        return value
-    if value.startswith("http"):
-        return f"arn:aws:sqs:{account}:{value.rpartition('/')[2]}"
-    return f"arn:aws:dynamodb:{account}:table/{value}"
+        return execution_arn(machines.stack.state_machine_arn, "job_1")
+    target = next(target for target in TARGETS if target in arguments)
+    value = machines.values[arguments[target].strip("${}")]
+    match target:
+        case "FunctionName":
+            return value
+        case "QueueUrl":
+            return f"arn:aws:sqs:{ACCOUNT}:{value.rpartition('/')[2]}"
+        case "UserPoolId":
+            return f"arn:aws:cognito-idp:{ACCOUNT}:userpool/{value}"
+        case _:
+            return f"arn:aws:dynamodb:{ACCOUNT}:table/{value}"
 
 
-def _decision(runs: Runs, action: str, resource: str) -> str:
-    answer = runs.world.stack.client("iam").simulate_principal_policy(
-        PolicySourceArn=f"arn:aws:iam::000000000000:role/{runs.world.machines.role_name}",
+def _decision(machines: Machines, action: str, resource: str) -> str:
+    answer = machines.stack.client("iam").simulate_principal_policy(
+        PolicySourceArn=f"arn:aws:iam::000000000000:role/{machines.role_name}",
         ActionNames=[action],
         ResourceArns=[resource],
     )

@@ -58,6 +58,12 @@ def derived_id(prefix: str, source_id: str, label: str) -> str:
     return f"{prefix}_{_encode((_decode(ulid) >> _RANDOM_BITS << _RANDOM_BITS) | random_bits)}"
 
 
+def hashed_id(prefix: str, source: str) -> str:
+    """The id that belongs to a source without a time of its own: the same for the same source, in no order."""
+    digest = hashlib.sha256(source.encode()).digest()
+    return f"{prefix}_{_encode(int.from_bytes(digest[:16], 'big'))}"
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Whether ``text`` has the form of an id with this prefix."""
     head, _, ulid = text.rpartition("_")

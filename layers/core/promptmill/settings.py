@@ -26,6 +26,7 @@ class Settings:
     library_table: str | None = None
     artifacts_bucket: str | None = None
     state_machine_arn: str | None = None
+    deletion_workflow_arn: str | None = None
     event_bus: str | None = None
     together_secret_arn: str | None = None
     together_url: str | None = None

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptmill.clock import derived_id, epoch_ms, first_id, is_id, monotonic_ms, new_id, now_ms, random_hex, timestamp
+from promptmill.clock import (
+    derived_id,
+    epoch_ms,
+    first_id,
+    hashed_id,
+    is_id,
+    monotonic_ms,
+    new_id,
+    now_ms,
+    random_hex,
+    timestamp,
+)
 
 # From the epoch to the end of the year 9999, in whole milliseconds.
 instants = st.integers(0, 253_402_300_799_999)
@@ -146,3 +157,9 @@ def test_random_hex_has_two_digits_a_byte_and_is_not_repeated() -> None:
     made = {random_hex(8) for _ in range(100)}
     assert len(made) == 100
     assert all(len(text) == 16 and int(text, 16) >= 0 for text in made)
+
+
+@given(source=st.text(), other=st.text())
+def test_an_id_made_of_a_text_is_an_id_of_that_text_alone(source: str, other: str) -> None:
+    assert is_id("evt", hashed_id("evt", source))
+    assert (hashed_id("evt", source) == hashed_id("evt", other)) is (source == other)

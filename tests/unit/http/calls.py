@@ -39,6 +39,7 @@ REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
 USER = Caller(owner=f"usr_{'7' * 32}", plan="user", roles=frozenset({Role.USER}))
+OPERATOR = Caller(owner=f"usr_{'0' * 32}", plan="user", roles=frozenset({Role.USER, Role.OPERATOR}))
 
 
 def an_event(

@@ -31,7 +31,7 @@ class CountingStore(MemoryJobStore):
         super().__init__()
         self.reads = 0
 
-    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+    def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
         self.reads += 1
         return super().get(job_id, owner, at_ms=at_ms)
 

@@ -22,7 +22,7 @@ ENHANCE = {"kind": "enhance", "prompt": PROMPT}
 
 
 class Broken(MemoryJobStore):
-    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+    def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
         raise KeyError("secret words of a caller")
 
 
@@ -76,13 +76,14 @@ def test_cookies_are_never_asked_for() -> None:
     assert "access-control-allow-credentials" not in CALLS[200]({"Origin": ORIGINS[0]}).headers
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/job_x", "/v1/generate-prompt"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/job_x", "/v1/generate-prompt", "/v1/me"])
 def test_a_preflight_allows_what_the_api_takes(path: str) -> None:
     headers = {"Origin": ORIGINS[1], "Access-Control-Request-Method": "POST"}
     answer = Api().read(an_event("OPTIONS", path, headers=headers))
     assert (answer.status, answer.text) == (204, "")
     assert answer.headers["access-control-allow-origin"] == ORIGINS[1]
-    assert set(answer.headers["access-control-allow-methods"].split(",")) == {"GET", "POST", "OPTIONS"}
+    methods = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+    assert set(answer.headers["access-control-allow-methods"].split(",")) == methods
     allowed = {name.lower() for name in answer.headers["access-control-allow-headers"].split(",")}
     assert {"content-type", "idempotency-key", "prefer", "traceparent", "if-none-match", "last-event-id"} <= allowed
 

@@ -16,11 +16,12 @@ from promptmill.jobs.execution.reading import ExecutionReader
 from tests.support.builders import AT_MS, COST, OTHER_OWNER, a_call, a_job, a_job_id
 from tests.unit.execution.fakes import MACHINE, FakeExecutions, MemoryLedger
 from tests.unit.execution.histories import History, two_retries
-from tests.unit.http.calls import OWNER, Reply, an_event, reply
+from tests.unit.http.calls import OPERATOR, OWNER, USER, Reply, an_event, reply
 from tests.unit.http.test_read_routes import NeverAsked
 from tests.unit.jobs.fakes import MemoryArtifacts, MemoryJobStore
 
 if TYPE_CHECKING:
+    from promptmill.identity.caller import Caller
     from promptmill.jobs.model import Job
 
 
@@ -41,10 +42,10 @@ class Reading:
         executions = FakeExecutions({self.job.id: history} if history else {}, error=error)
         self._reader = ExecutionReader(executions, MemoryLedger(self.jobs), has_console=has_console)
 
-    def get(self, job_id: str | None = None) -> Reply:
+    def get(self, job_id: str | None = None, *, caller: Caller = USER) -> Reply:
         path = f"/v1/jobs/{job_id or self.job.id}/execution"
         api = read_api(self.jobs, MemoryArtifacts(), executions=self._reader)
-        return reply(resolve(api, an_event("GET", path, resource="/v1/jobs/{job_id}/execution"), None))
+        return reply(resolve(api, an_event("GET", path, resource="/v1/jobs/{job_id}/execution", caller=caller), None))
 
 
 def test_an_owner_sees_the_steps_their_attempts_and_what_they_cost() -> None:
@@ -70,11 +71,13 @@ def test_it_is_for_its_owner_who_asks_each_time() -> None:
 
 
 @pytest.mark.parametrize("has_console", [True, False])
-def test_the_console_is_linked_to_where_there_is_one(*, has_console: bool) -> None:
+def test_the_console_is_linked_to_where_there_is_one_for_operators(*, has_console: bool) -> None:
     reading = Reading(two_retries("aws"), has_console=has_console)
     arn = f"{MACHINE.replace('stateMachine', 'execution')}:{reading.job.id}"
     page = f"https://eu-west-1.console.aws.amazon.com/states/home?region=eu-west-1#/v2/executions/details/{arn}"
-    assert reading.get().json["console_url"] == (page if has_console else None)
+    full = reading.get(caller=OPERATOR)
+    assert full.json["console_url"] == (page if has_console else None)
+    assert reading.get().json == {**full.json, "console_url": None}
 
 
 def test_an_execution_that_is_not_there_is_null_and_no_error() -> None:

@@ -29,14 +29,14 @@ class EndingStore(MemoryJobStore):
         self._failing_reads = failing_reads
         self.reads = 0
 
-    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+    def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
         self.reads += 1
         if self.reads <= self._failing_reads:
             raise errors.StoreUnavailable
         job = super().get(job_id, owner, at_ms=at_ms)
         if self._end is None or self.reads < self._at_read:
             return job
-        return replace(self._end, id=job.id, owner=owner)
+        return replace(self._end, id=job.id, owner=job.owner)
 
 
 def ending(status: str, *, at_read: int = 1, **fields: Any) -> Api:

@@ -207,7 +207,9 @@ class NeverAsked(MemoryJobListing):
         ({"cursor": ["x" * 257]}, "cursor must not be longer"),
         ({"cursor": [""]}, "cursor must be the next_cursor"),
         ({"cursor": ["x"]}, "cursor must be the next_cursor"),
-        ({"stauts": ["failed"]}, "The parameters are status, kind, created_after, limit and cursor"),
+        ({"stauts": ["failed"]}, "The parameters are status, kind, created_after, owner, limit and cursor"),
+        ({"owner": ["usr_1"]}, "owner must be"),
+        ({"owner": [f"usr_{'7' * 32}x"]}, "owner must not be longer"),
     ],
 )
 def test_a_parameter_that_breaks_a_rule_is_a_400_and_asks_nobody(query: dict[str, list[str]], words: str) -> None:

@@ -104,7 +104,7 @@ def test_a_fault_says_what_broke_and_where_in_our_code(log: LogLines) -> None:
 )
 def test_a_refusal_is_logged_by_its_name(log: LogLines, error: errors.PromptmillError, name: str) -> None:
     class Refusing(MemoryJobStore):
-        def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+        def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
             raise error
 
     Api(jobs=Refusing()).get(f"/v1/jobs/{a_job_id()}")
@@ -114,7 +114,7 @@ def test_a_refusal_is_logged_by_its_name(log: LogLines, error: errors.Promptmill
 
 def test_what_is_unavailable_is_an_error_line_with_the_names_of_its_causes(log: LogLines) -> None:
     class Refusing(MemoryJobStore):
-        def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+        def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
             refusal = ClientError({"Error": {"Code": "ThrottlingException", "Message": WORDS}}, "Query")
             raise errors.StoreUnavailable(WORDS) from refusal
 

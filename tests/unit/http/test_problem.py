@@ -14,6 +14,7 @@ STATUS = {
     "InvalidParameter": 400,
     "JobSettled": 409,
     "NothingRecorded": 409,
+    "NotRedrivable": 409,
     "RequestInFlight": 409,
     "MalformedBody": 400,
     "UnsupportedMediaType": 415,

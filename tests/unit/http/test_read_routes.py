@@ -58,7 +58,7 @@ def test_another_owners_job_answers_exactly_like_one_that_does_not_exist() -> No
 
 
 class NeverAsked(MemoryJobStore):
-    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+    def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
         raise AssertionError("the store was asked")
 
 
@@ -78,7 +78,7 @@ def test_images_come_with_links_that_end_after_fifteen_minutes() -> None:
 
 
 class Down(MemoryJobStore):
-    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+    def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
         raise errors.StoreUnavailable
 
 

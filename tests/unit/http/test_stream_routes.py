@@ -35,7 +35,7 @@ class LivelyChunks(MemoryChunks):
         self.looks = 0
 
     def look(
-        self, job_id: str, owner: str, *, after: Place | None = None, at_ms: int | None = None
+        self, job_id: str, owner: str | None, *, after: Place | None = None, at_ms: int | None = None
     ) -> tuple[Job, tuple[Chunk, ...]]:
         self.looks += 1
         happening = self._happens.pop(0) if self._happens else None

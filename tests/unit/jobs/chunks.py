@@ -19,7 +19,7 @@ class MemoryChunks(ChunkStore):
         self.chunks[job.id, chunk.call, chunk.index] = chunk
 
     def look(
-        self, job_id: str, owner: str, *, after: Place | None = None, at_ms: int | None = None
+        self, job_id: str, owner: str | None, *, after: Place | None = None, at_ms: int | None = None
     ) -> tuple[Job, tuple[Chunk, ...]]:
         job = self._jobs.get(job_id, owner, at_ms=at_ms)
         found = [chunk for (of, *_), chunk in sorted(self.chunks.items()) if of == job_id]

@@ -17,6 +17,7 @@ from promptmill.jobs.ledger import Call
 from promptmill.jobs.listing.query import JobFilter
 from promptmill.jobs.listing.store import EXAMINED, JobListing, JobPage
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import NOTHING_PAID
 from promptmill.jobs.store import JobStore, StoredWork
 from promptmill.limits.gcra import RatePolicy
@@ -41,10 +42,9 @@ class MemoryJobStore(JobStore):
     def add_action(self, job: Job) -> dict[str, Any]:
         return {"job": job}
 
-    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
+    def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
         job = self.jobs.get(job_id)
-        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
-        if job is None or job.owner != owner or job.expires_at_seconds < at_seconds:
+        if job is None or not Reach(owner, (now_ms() if at_ms is None else at_ms) // 1000).covers(job):
             raise JobNotFound
         return job
 
@@ -64,7 +64,7 @@ class MemoryJobStore(JobStore):
         calls = tuple(call for (owner, _), call in sorted(self.calls.items()) if owner == job_id)
         return StoredWork(self.jobs[job_id], json.loads(request), models, calls)
 
-    def load_source(self, job_id: str, owner: str, *, at_ms: int | None = None) -> StoredWork:
+    def load_source(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> StoredWork:
         return self.load_work(self.get(job_id, owner, at_ms=at_ms).id)
 
     def start_call(self, job: Job, call: Call, *, cost: dict[str, Any]) -> bool:
@@ -153,6 +153,12 @@ class MemoryArtifacts(ArtifactStore):
     def read(self, key: str) -> bytes | None:
         content, _ = self.objects.get(key, (None, ""))
         return content
+
+    def delete_page(self, prefix: str) -> bool:
+        found = [key for key in self.objects if key.startswith(prefix)]
+        for key in found:
+            del self.objects[key]
+        return bool(found)
 
     def link(self, key: str) -> str:
         return f"https://artifacts.example.com/{key}?signature=secret"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from promptmill.clock import epoch_ms
 from promptmill.errors import JobNotFound, PromptmillError, StoreUnavailable
 from promptmill.events.publish import EventBus
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import NOTHING_PAID, open_shard
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import SettlingStore
@@ -35,10 +35,10 @@ class MemorySettlingStore(SettlingStore):
         at: str,
         due_at: str,
         error: dict[str, Any] | None = None,
-        owner: str | None = None,
+        reach: Reach | None = None,
     ) -> tuple[Job, bool]:
         job = self._jobs.get(job_id)
-        if job is None or (owner is not None and (job.owner != owner or job.expires_at_seconds < epoch_ms(at) // 1000)):
+        if job is None or (reach is not None and not reach.covers(job)):
             raise JobNotFound
         if job.status.is_terminal or (status is JobStatus.SUCCEEDED and job.result is None):
             return job, (job.status, job.finished_at) == (status, at)

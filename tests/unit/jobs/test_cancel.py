@@ -10,6 +10,7 @@ from promptmill import errors
 from promptmill.clock import timestamp
 from promptmill.events.envelope import outcome_event, outcome_event_id
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.reach import Reach
 from promptmill.jobs.settling.judgement import LOOK_AGAIN_MS
 from tests.support.builders import AT_MS, COST, OTHER_OWNER, OWNER, TEXT_RESULT, a_job, a_job_id
 from tests.unit.jobs.settling import MemorySettlingStore, UnreachableStore, World
@@ -171,7 +172,9 @@ def test_a_canceled_job_is_open_for_the_sweeper_until_its_event_is_out() -> None
     world = World()
     job = world.has(a_job("running"))
     due_at = timestamp(CANCELED_MS + LOOK_AGAIN_MS)
-    MemorySettlingStore(world.jobs).settle(job.id, JobStatus.CANCELED, at=CANCELED_AT, due_at=due_at, owner=OWNER)
+    MemorySettlingStore(world.jobs).settle(
+        job.id, JobStatus.CANCELED, at=CANCELED_AT, due_at=due_at, reach=Reach(OWNER, CANCELED_MS // 1000)
+    )
     assert world.sweep(CANCELED_MS) == {}
     assert world.sweep(CANCELED_MS + LOOK_AGAIN_MS) == {"announced": 1}
     assert world.bus.names == ["job.canceled"]

@@ -218,7 +218,7 @@ def resubmit(first: Replay | None, second: Replay | None) -> bool:
     return intake.submit(an_enhance_request(), a_caller(), origin, at_ms=AT_MS, replay=second).replayed
 
 
-@pytest.mark.parametrize("replay", [None, Replay(SOURCE, LIVE), Replay(SOURCE, RECORDED)])
+@pytest.mark.parametrize("replay", [None, Replay(SOURCE, LIVE, OWNER), Replay(SOURCE, RECORDED, OWNER)])
 def test_the_same_replay_under_the_same_key_is_the_same_job(replay: Replay | None) -> None:
     assert resubmit(replay, replay)
 
@@ -226,10 +226,10 @@ def test_the_same_replay_under_the_same_key_is_the_same_job(replay: Replay | Non
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (None, Replay(SOURCE, LIVE)),
-        (Replay(SOURCE, LIVE), None),
-        (Replay(SOURCE, LIVE), Replay(SOURCE, RECORDED)),
-        (Replay(SOURCE, LIVE), Replay(OTHER_SOURCE, LIVE)),
+        (None, Replay(SOURCE, LIVE, OWNER)),
+        (Replay(SOURCE, LIVE, OWNER), None),
+        (Replay(SOURCE, LIVE, OWNER), Replay(SOURCE, RECORDED, OWNER)),
+        (Replay(SOURCE, LIVE, OWNER), Replay(OTHER_SOURCE, LIVE, OWNER)),
     ],
 )
 def test_another_source_or_mode_under_the_same_key_is_another_request(
@@ -240,6 +240,6 @@ def test_another_source_or_mode_under_the_same_key_is_another_request(
 
 
 def test_a_replay_names_its_source_and_its_mode() -> None:
-    replay = Replay(SOURCE, RECORDED)
+    replay = Replay(SOURCE, RECORDED, OWNER)
     job = new_job(an_enhance_request(), a_caller(), an_origin(), at_ms=AT_MS, retention_days=1, replay=replay)
     assert (job.replay_of, job.replay_mode) == (SOURCE, RECORDED)

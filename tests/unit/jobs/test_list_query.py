@@ -130,11 +130,11 @@ def test_a_parameter_is_given_once(name: str, value: str) -> None:
             list_request({name: values})
 
 
-@pytest.mark.parametrize("name", ["state", "Status", "status ", "owner", "", "offset", "created_before", "<script>"])
+@pytest.mark.parametrize("name", ["state", "Status", "status ", "Owner", "", "offset", "created_before", "<script>"])
 def test_a_parameter_nobody_knows_is_refused_so_that_a_typo_does_not_list_everything(name: str) -> None:
     with pytest.raises(InvalidParameter) as refused:
         list_request({"limit": ["1"], name: ["failed"]})
-    expected = "The parameters are status, kind, created_after, limit and cursor; there are no others."
+    expected = "The parameters are status, kind, created_after, owner, limit and cursor; there are no others."
     assert refused.value.detail == expected
 
 

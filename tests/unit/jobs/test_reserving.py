@@ -89,8 +89,8 @@ def test_an_image_job_reserves_its_images_and_what_they_can_cost_when_they_are_d
 
 @pytest.mark.parametrize("request_", [an_enhance_request(), an_image_request(n=2)], ids=["enhance", "image"])
 def test_a_recorded_replay_reserves_nothing(request_: EnhanceJob | ImageJob) -> None:
-    assert submitted(request_, replay=Replay("job_1", ReplayMode.RECORDED)) == Reservation(DAY, 0, 0)
-    assert submitted(request_, replay=Replay("job_1", ReplayMode.LIVE)).nanousd > 0
+    assert submitted(request_, replay=Replay("job_1", ReplayMode.RECORDED, OWNER)) == Reservation(DAY, 0, 0)
+    assert submitted(request_, replay=Replay("job_1", ReplayMode.LIVE, OWNER)).nanousd > 0
 
 
 def test_a_model_that_cannot_be_used_is_refused_before_anything_is_stored() -> None:

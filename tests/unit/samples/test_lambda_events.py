@@ -13,8 +13,11 @@ import pytest
 from local.sam import ROOT
 from promptmill.clock import epoch_ms
 from promptmill.http.cancel_routes import cancel_api
+from promptmill.http.deletion_routes import deletion_api
 from promptmill.http.limits_routes import limits_api
+from promptmill.http.me_routes import me_api
 from promptmill.http.read_routes import read_api
+from promptmill.http.redrive_routes import redrive_api
 from promptmill.http.resolver import resolve
 from promptmill.http.submit_routes import submit_api
 from promptmill.identity.caller import caller_of
@@ -22,9 +25,14 @@ from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.settings import settings
-from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, a_claim, a_job, a_policy, plans_of
+from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, TEXT_RESULT, a_claim, a_job, a_policy, plans_of
+from tests.unit.execution.fakes import FakeExecutions
+from tests.unit.execution.histories import failed_in
+from tests.unit.http.test_delete_me import FakeDeletion
+from tests.unit.identity.users import MemoryUsers, a_sign_in
 from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
+from tests.unit.jobs.erasing import Leaving
 from tests.unit.jobs.fakes import (
     FakeProvider,
     FakeWorkflow,
@@ -166,6 +174,49 @@ def test_cancel_job_cancels_the_job_of_its_event() -> None:
     answer = resolve(cancel_api(world.settlement), event, None)
     assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (202, "canceled")
     assert world.bus.names == ["job.canceled"]
+
+
+@pytest.mark.parametrize(("name", "display_name"), [("serve_me", None), ("serve_me-rename", "Ada")])
+def test_serve_me_answers_for_the_user_of_its_event(name: str, display_name: str | None) -> None:
+    event, users = sample(name), MemoryUsers()
+    owner = event["requestContext"]["authorizer"]["owner"]
+    users.users[owner] = replace(users.record(a_sign_in()), id=owner)
+    answer = resolve(me_api(users), event, None)
+    assert answer["statusCode"] == 200
+    document = json.loads(answer["body"])
+    assert (document["id"], document["display_name"]) == (owner, display_name)
+
+
+def test_record_sign_in_records_the_user_of_its_event() -> None:
+    event, users = sample("record_sign_in"), MemoryUsers()
+    assert handler("record_sign_in")(sample("record_sign_in"), None, users=users) == event
+    assert [user.subject for user in users.users.values()] == [event["request"]["userAttributes"]["sub"]]
+
+
+def test_redrive_job_redrives_the_job_of_its_event() -> None:
+    event, jobs = sample("redrive_job"), MemoryJobStore()
+    job_id = event["pathParameters"]["job_id"]
+    jobs.add(a_job("running", id=job_id, result=TEXT_RESULT, expires_at_seconds=4_000_000_000))
+    executions = FakeExecutions({job_id: failed_in("PersistResult")})
+    answer = resolve(redrive_api(jobs, executions), event, None)
+    assert (answer["statusCode"], json.loads(answer["body"])["redriven_from"]) == (202, "PersistResult")
+    assert executions.redriven == [job_id]
+
+
+def test_delete_user_starts_the_deletion_of_the_caller_of_its_event() -> None:
+    event, workflow = sample("delete_user"), FakeDeletion()
+    answer = resolve(deletion_api(workflow), event, None)
+    assert answer["statusCode"] == 202
+    assert list(workflow.started) == [event["requestContext"]["authorizer"]["owner"]]
+
+
+def test_erase_user_erases_the_user_of_its_event() -> None:
+    event, leaving = sample("erase_user"), Leaving()
+    job = leaving.has(a_job("succeeded", owner=event["user_id"], due_at=None))
+    erase, at_ms = handler("erase_user"), epoch_ms(job.deadline_at)
+    assert erase(event, None, eraser=leaving.eraser, at_ms=at_ms) == {"remaining": True}
+    assert leaving.jobs == set()
+    assert erase(event, None, eraser=leaving.eraser, at_ms=at_ms) == {"remaining": False}
 
 
 class Remaining:

@@ -5,17 +5,24 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from promptmill.errors import StoreUnavailable
-from promptmill.gateway import aws_client, error_code, store_errors
+from promptmill.errors import BrokenContractError, StoreUnavailable
+from promptmill.gateway import NOT_WORTH_RETRYING, aws_client, error_code, store_errors
 from promptmill.settings import settings
 
 LINK_SECONDS = 15 * 60
+# What one listing answers with and one deletion takes, at most.
+PAGE_OBJECTS = 1000
 # S3 answers 409 when another conditional write of the key is under way, and asks to try again.
 _CONFLICT_ATTEMPTS = 3
 
 
 def artifact_key(owner: str, job_id: str, name: str) -> str:
     return f"artifacts/{owner}/{job_id}/{name}"
+
+
+def artifacts_of(owner: str) -> str:
+    """What the keys of an owner's artifacts, and of no other's, begin with."""
+    return f"artifacts/{owner}/"
 
 
 class ArtifactStore:
@@ -57,6 +64,25 @@ class ArtifactStore:
                     return None
                 raise
         return content
+
+    def delete_page(self, prefix: str) -> bool:
+        """Deletes up to ``PAGE_OBJECTS`` objects whose keys begin so; whether there were any.
+
+        Raises ``StoreUnavailable`` as ``put_once`` does, also when S3 did not delete all of them, which it says within
+        a 200; ``BrokenContractError`` when the role may not.
+        """
+        with store_errors():
+            listed = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=PAGE_OBJECTS)
+            keys = [{"Key": entry["Key"]} for entry in listed.get("Contents", [])]
+            if not keys:
+                return False
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": keys, "Quiet": True})
+        codes = {error.get("Code", "") for error in answer.get("Errors", [])}
+        if codes & NOT_WORTH_RETRYING:
+            raise BrokenContractError(f"the store refused: {sorted(codes)}")
+        if codes:
+            raise StoreUnavailable(f"the store left objects undeleted: {sorted(codes)}")
+        return True
 
     def link(self, key: str) -> str:
         """A link that reads the object for ``LINK_SECONDS``, and nothing else. No call is made."""

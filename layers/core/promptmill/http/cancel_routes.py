@@ -55,7 +55,7 @@ def cancel_api(settlement: Settlement | None = None) -> APIGatewayRestResolver:
     )
     def cancel_job(job_id: str) -> Response[Any]:
         note_in_log(job_id=known_job_id(job_id))
-        canceled = (settlement or default_settlement()).cancel(job_id, caller(app).owner, at_ms=now_ms())
+        canceled = (settlement or default_settlement()).cancel(job_id, caller(app).sees, at_ms=now_ms())
         if not canceled.concluded:
             note_in_log(left_to="sweeper")
         return job_answer(app, canceled.job, HTTPStatus.ACCEPTED, artifacts=_no_artifacts)

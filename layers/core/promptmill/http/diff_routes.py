@@ -1,4 +1,4 @@
-"""GET /v1/jobs/{job_id}/diff: what differs between two of one's own jobs."""
+"""GET /v1/jobs/{job_id}/diff: what differs between two jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add_diff_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore]) ->
         "/v1/jobs/<job_id>/diff",
         summary="Compare two jobs",
         description="What differs from this job to the one that `with` names: their inputs, results, usage and cost. "
-        "Both are the caller's own.",
+        "Both are the caller's own; an operator's may be anybody's.",
         tags=["Jobs"],
         operation_id="diffJobs",
         responses=responses(
@@ -39,8 +39,8 @@ def add_diff_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore]) ->
 
         other_id = compared_with(query_parameters(app))
         known_job_id(job_id)
-        owner = caller(app).owner
-        one, other = (jobs().get(each, owner) for each in (job_id, other_id))
+        sees = caller(app).sees
+        one, other = (jobs().get(each, sees) for each in (job_id, other_id))
         note_in_log(job_id=one.id, compared_with=other.id)
         return json_response(HTTPStatus.OK, job_diff(one, other), {"Cache-Control": "private, no-cache"})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from promptmill.identity.access import Gate, Role, access_to
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +21,10 @@ _MODELS = {
     "limits": ("Limits", "The caller's limits."),
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
+    "deletion": ("Deletion", "The deletion has begun."),
     "job_diff": ("JobDiff", "What differs."),
+    "user": ("User", "The user."),
+    "redrive": ("Redrive", "The execution goes on."),
     "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
 _PROBLEMS = {
@@ -70,7 +75,13 @@ GENERATED = {
 }
 """The headers of an operation's answers, by status, besides those of every answer with that status."""
 _ALWAYS = {429: {**_RETRY, **_RATE}, 503: _RETRY}
-
+_CHALLENGE = {"WWW-Authenticate": _header("How to sign in: RFC 6750.")}
+_UNAUTHENTICATED = {
+    Gate.ANYONE: "The token or key is not a good one.",
+    Gate.SIGNED_IN: "Nobody signed in, or the token or key is not a good one.",
+}
+_ALSO_UNAUTHENTICATED = {"submitJob": "Or nobody signed in, and the job is not of kind `enhance`."}
+_ALSO_FORBIDDEN = {"listJobs": "Or `owner` was given, and the caller is no operator."}
 
 _PREFER = {
     "in": "header",
@@ -88,7 +99,7 @@ _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
     "description": "1 to 255 visible ASCII characters. For 24 hours, a repeat with the same body answers with the job "
-    "the first one made, and `Idempotency-Replayed: true`.",
+    "the first one made, and `Idempotency-Replayed: true`. An API key must send it.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 257},
 }
 _LAST_EVENT_ID = {
@@ -123,14 +134,15 @@ def responses(
     *statuses: int,
     problems: Mapping[int, str] | None = None,
     headers: Mapping[int, Mapping[str, Any]] | None = None,
+    accepted: str = "",
 ) -> dict[int, Any]:
-    """The responses of a route: 2xx carry ``model`` (202 always a job), the others a problem.
+    """The responses of a route: 2xx carry ``model`` (202 carries ``accepted``, if given), the others a problem.
 
     ``problems`` says what a status means here, where it is not what it means elsewhere. A fault of ours is added.
     """
     texts = {**_PROBLEMS, **(_OF_A_BODY if HTTPStatus.REQUEST_ENTITY_TOO_LARGE in statuses else {}), **(problems or {})}
     found: dict[int, Any] = {
-        int(status): _response("job" if status == HTTPStatus.ACCEPTED else model, int(status), texts)
+        int(status): _response((status == HTTPStatus.ACCEPTED and accepted) or model, int(status), texts)
         for status in (*statuses, *(problems or {}))
     }
     found[500] = _problem("A fault of ours.")
@@ -138,6 +150,28 @@ def responses(
         own = (headers or {}).get(status, {})
         response["headers"] = {**_REQUEST_ID, **_ALWAYS.get(status, {}), **own}
     return found
+
+
+def refusals(operation: str) -> dict[str, Any]:
+    """The 401 and the 403 of an operation, from what it declares of who may call it; none where anybody may."""
+    access = access_to(operation)
+    if access.gate is Gate.NONE:
+        return {}
+    if access.role in {Role.OPERATOR, Role.ADMIN}:
+        forbidden = f"The caller is no {access.role}."
+    elif access.scope is None:
+        forbidden = "An API key may not do this."
+    else:
+        forbidden = f"The API key lacks the scope `{access.scope}`."
+    texts = {
+        "401": (_UNAUTHENTICATED[access.gate], _ALSO_UNAUTHENTICATED, _CHALLENGE),
+        "403": (forbidden, _ALSO_FORBIDDEN, {}),
+    }
+    return {
+        status: _problem(" ".join([text, *([also[operation]] if operation in also else [])]))
+        | {"headers": {**_REQUEST_ID, **headers}}
+        for status, (text, also, headers) in texts.items()
+    }
 
 
 def _response(model: str, status: int, texts: Mapping[int, str]) -> dict[str, Any]:

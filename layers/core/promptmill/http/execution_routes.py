@@ -29,7 +29,7 @@ def add_execution_route(
         "names of their errors, milliseconds and cost. A step that was entered twice, for another model or after a "
         "redrive, stands twice. `CheckRate` that fails its condition is no fault: `CheckBurst` decides then. `status` "
         "is null, and `steps` empty, while the execution has not started and once its history is gone, 90 days after "
-        "its end.",
+        "its end. `console_url` is for operators, and null for others.",
         tags=["Jobs"],
         operation_id="readExecution",
         responses=responses("execution", HTTPStatus.OK, 404, 503),
@@ -37,7 +37,8 @@ def add_execution_route(
     def read_execution(job_id: str) -> Response[Any]:
         from promptmill.jobs.execution.reading import execution_reader
 
-        job = jobs().get(known_job_id(job_id), caller(app).owner)
+        who = caller(app)
+        job = jobs().get(known_job_id(job_id), who.sees)
         note_in_log(job_id=job.id, kind=job.kind)
-        document = (executions or execution_reader()).read(job)
+        document = (executions or execution_reader()).read(job, in_full=who.is_operator)
         return json_response(HTTPStatus.OK, document, {"Cache-Control": "private, no-cache"})

@@ -18,13 +18,18 @@ def list_parameters() -> list[dict[str, Any]]:
             "dropped.",
             format="date-time",
         ),
+        _parameter(
+            "owner",
+            "The jobs of this owner, for operators only. Without it, the caller's own.",
+            pattern="^(usr|ip)_[0-9a-f]{32}$",
+        ),
         {
             "in": "query",
             "name": "limit",
             "description": "How many jobs a page has at most. Given at most once.",
             "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
         },
-        _parameter("cursor", "The `next_cursor` of a page of the same list: same caller, same filters.", minLength=1),
+        _parameter("cursor", "The `next_cursor` of a page of the same list: same owner, same filters.", minLength=1),
     ]
 
 

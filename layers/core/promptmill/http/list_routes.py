@@ -1,4 +1,4 @@
-"""GET /v1/jobs: the caller's jobs, newest first."""
+"""GET /v1/jobs: the caller's jobs, newest first; for operators, also another owner's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from promptmill.clock import now_ms
+from promptmill.errors import Forbidden
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.documents import responses
 from promptmill.http.job_answer import job_document
@@ -29,7 +30,7 @@ DESCRIPTION = (
     "last one. A page may hold fewer than `limit` jobs, even none, while `has_more` is true: with `status` or `kind`, "
     "one page looks at no more than 250 jobs, whatever it finds, and none is larger than 5 MB. Jobs made after the "
     "first page was read are on none behind it. A new job, or a new status, is found about a second after it was "
-    "written. Until callers sign in, a caller is a network address, and who shares it shares the list."
+    "written. An operator may list another `owner`'s jobs."
 )
 
 
@@ -52,7 +53,10 @@ def add_list_routes(
 
         asked = list_request(query_parameters(app))
         (salt,) = settings().require("owner_salt")
-        owner = caller(app).owner
+        who = caller(app)
+        if asked.owner is not None and not who.is_operator:
+            raise Forbidden("Only an operator may ask for another owner's jobs.")
+        owner = asked.owner or who.owner
         bound: dict[str, Any] = {"owner": owner, "job_filter": asked.job_filter, "key": cursor_key(salt)}
         after = None if asked.cursor is None else position_of(asked.cursor, **bound)
         page = (listing or _default_listing()).page(owner, asked.job_filter, limit=asked.limit, after=after)

@@ -7,7 +7,17 @@ from typing import Any
 
 DESCRIPTION = """Promptmill turns a request into a durable job: one POST, one execution, one result, one event.
 
-Post a job, then read it at its `Location` until its status is terminal. Errors are RFC 9457 problem documents."""
+Post a job, then read it at its `Location` until its status is terminal. Errors are RFC 9457 problem documents.
+
+Another owner's job answers 404, exactly like one that does not exist."""
+SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT or API key",
+        "description": "A token of one of the issuers this stage knows, or an API key, which begins with `pm_live_`.",
+    }
+}
 
 
 def openapi_document() -> dict[str, Any]:
@@ -15,10 +25,13 @@ def openapi_document() -> dict[str, Any]:
     from pydantic.json_schema import models_json_schema
 
     from promptmill.http.cancel_routes import cancel_api
+    from promptmill.http.deletion_routes import deletion_api
     from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS, gateway_response
     from promptmill.http.limits_routes import limits_api
     from promptmill.http.list_parameters import list_parameters
+    from promptmill.http.me_routes import me_api
     from promptmill.http.read_routes import read_api
+    from promptmill.http.redrive_routes import redrive_api
     from promptmill.http.schemas import ANSWERS
     from promptmill.http.submit_routes import submit_api
 
@@ -26,13 +39,13 @@ def openapi_document() -> dict[str, Any]:
         [(model, "serialization") for model in ANSWERS], ref_template="#/components/schemas/{model}"
     )
     document: dict[str, Any] = {}
-    for api in (submit_api(), read_api(), cancel_api(), limits_api()):
+    for api in (submit_api(), read_api(), cancel_api(), redrive_api(), me_api(), deletion_api(), limits_api()):
         part = json.loads(
             api.get_openapi_json_schema(
                 title="Promptmill",
                 version="1",
                 description=DESCRIPTION,
-                tags=["Jobs", "Limits", "Service"],
+                tags=["Jobs", "Users", "Limits", "Service"],
                 security_schemes={},
             )
         )
@@ -46,6 +59,7 @@ def openapi_document() -> dict[str, Any]:
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)
+            _add_access(operation)
             operation["responses"]["default"] = gateway_response()
             name = operation["operationId"]
             more = [*queries.get(name, []), *HEADER_PARAMETERS.get(name, [])]
@@ -56,7 +70,22 @@ def openapi_document() -> dict[str, Any]:
     schemas = document["components"]["schemas"] | definitions["$defs"]
     generated = {"HTTPValidationError", "ResponseValidationError", "ValidationError"}
     document["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas.keys() - generated)}
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
     return document
+
+
+def _add_access(operation: dict[str, Any]) -> None:
+    """Says of an operation what it declares of who may call it."""
+    from promptmill.http.documents import refusals
+    from promptmill.identity.access import Gate, access_to
+
+    access = access_to(operation["operationId"])
+    bearer: list[dict[str, list[str]]] = [{"bearer": []}]
+    operation["security"] = {Gate.NONE: [], Gate.ANYONE: [{}, *bearer], Gate.SIGNED_IN: bearer}[access.gate]
+    operation["responses"] |= refusals(operation["operationId"])
+    for name, needed in (("role", access.role), ("scope", access.scope)):
+        if needed is not None:
+            operation[f"x-required-{name}"] = needed.value
 
 
 def _drop_generated_answers(operation: dict[str, Any]) -> None:

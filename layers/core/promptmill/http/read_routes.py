@@ -71,14 +71,14 @@ def read_api(
     )
     def read_job(job_id: str) -> Response[Any]:
         seconds = wait_seconds(request_header(app, "prefer"))
-        owner = caller(app).owner
+        sees = caller(app).sees
         store = jobs or _default_jobs()
-        job = store.get(known_job_id(job_id), owner)
+        job = store.get(known_job_id(job_id), sees)
         note_in_log(job_id=job.id, kind=job.kind)
         headers = {}
         if seconds:
             headers["Preference-Applied"] = f"wait={seconds}"
-            job = job_later(app, job, lambda: store.get(job_id, owner), wait, seconds * 1000)
+            job = job_later(app, job, lambda: store.get(job_id, sees), wait, seconds * 1000)
         return job_answer(app, job, HTTPStatus.OK, artifacts=lambda: artifacts or stored_artifacts(), headers=headers)
 
     @app.get(

@@ -1,4 +1,4 @@
-"""POST /v1/jobs/{job_id}/replay: a new job from the stored input of one's own."""
+"""POST /v1/jobs/{job_id}/replay: a new job from the stored input of another."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def add_replay_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore], 
         summary="Replay a job",
         description="A new job from the stored input of one of the caller's own, whatever became of that one, with "
         "what the body changes; `replay_of` links it. All else is as for a submitted job. In mode `recorded` no model "
-        "is asked: text or images, and usage, are those of the job that is replayed, and the cost is 0.",
+        "is asked: text or images, and usage, are those of the job that is replayed, and the cost is 0. An operator "
+        "may replay anybody's job; the new one is its owner's too, and counts against the operator's limits.",
         tags=["Jobs"],
         operation_id="replayJob",
         responses=responses(
@@ -52,10 +53,10 @@ def add_replay_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore], 
     )
     @reads_body(app, ReplayJob, may_be_absent=True)
     def replay_job(job_id: str, body: Annotated[ReplayJob, Body()]) -> Response[Any]:
-        source = jobs().load_source(known_job_id(job_id), caller(app).owner)
+        source = jobs().load_source(known_job_id(job_id), caller(app).sees)
         note_in_log(replay_of=job_id, mode=body.mode.value)
         overrides = body.model_dump(exclude={"mode"}, exclude_none=True)
         request = validated(merge_overrides(source.job, overrides, body.mode), JobRequest)
         if body.mode is ReplayMode.RECORDED and recorded_call(source.calls) is None:
             raise NothingRecorded
-        return accept(request, Replay(of=job_id, mode=body.mode))
+        return accept(request, Replay(of=job_id, mode=body.mode, owner=source.job.owner))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptmill.identity.access import Role
 from promptmill.jobs.execution.history import ExecutionStatus
 from promptmill.jobs.model import JobStatus, ReplayMode
 
@@ -154,9 +155,18 @@ class Execution(_Answer):
     started_at: str | None = Timestamp
     finished_at: str | None = Timestamp
     duration_ms: int | None
-    console_url: str | None = Field(description="The execution in the AWS console, for who may sign in there.")
+    console_url: str | None = Field(description="The execution in the AWS console. For operators; null for others.")
     steps: list[ExecutionStep]
     cost: Cost | None
+
+
+class Redrive(_Answer):
+    object: Literal["redrive"]
+    job_id: str
+    redriven_from: str = Field(description="The step the execution goes on from.")
+    saved_usd: str = Field(
+        description="What the calls cost that are not made again, in US dollars.", pattern=r"^\d+(\.\d+)?$"
+    )
 
 
 class JobList(_Answer):
@@ -205,6 +215,17 @@ class ModelList(_Answer):
     data: list[ModelEntry]
 
 
+class User(_Answer):
+    id: str
+    object: Literal["user"]
+    email: str | None = Field(description="Verified by whom the user signs in with; null until a token says it.")
+    display_name: str | None
+    roles: list[Role]
+    plan: str = Field(description="Whose limits hold.")
+    created_at: str = Timestamp
+    seen_at: str = Timestamp
+
+
 class ComparedJob(_Answer):
     id: str
     status: JobStatus
@@ -251,6 +272,12 @@ class JobDiff(_Answer):
     cost: CostDifference
 
 
+class Deletion(_Answer):
+    object: Literal["deletion"]
+    status: Literal["running"]
+    user: str
+
+
 class RequestLimit(_Answer):
     limit: int = Field(description="Jobs per period in the long run.")
     period_seconds: int
@@ -289,6 +316,6 @@ class Limits(_Answer):
 
 
 ANSWERS: tuple[type[BaseModel], ...] = (
-    *(Job, JobList, JobDiff, Execution, Problem, GeneratedPrompt, Health, ModelList),
-    Limits,
+    *(Job, JobList, JobDiff, Execution, Redrive, Problem),
+    *(GeneratedPrompt, Health, ModelList, User, Deletion, Limits),
 )

@@ -53,11 +53,11 @@ def add_stream_routes(
 
         known_job_id(job_id)
         after = _last_place(request_header(app, "last-event-id"))
-        owner = caller(app).owner
+        sees = caller(app).sees
         store = chunks or _default_chunks()
 
         def look() -> News:
-            job, new = store.look(job_id, owner, after=after)
+            job, new = store.look(job_id, sees, after=after)
             note_in_log(job_id=job.id, kind=job.kind)
             return news_of(
                 job,

@@ -132,6 +132,7 @@ def submit_api(
                 422: "The body breaks a rule (`errors` says which and where), its Idempotency-Key was used with "
                 "another body, or the content filter refused the prompt."
             },
+            accepted="job",
             headers=GENERATED,
         ),
     )

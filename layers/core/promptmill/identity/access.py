@@ -55,6 +55,7 @@ _PUBLIC = Access(Gate.NONE)
 _READ = Access(Gate.SIGNED_IN, Role.USER, Scope.READ)
 _WRITE = Access(Gate.SIGNED_IN, Role.USER, Scope.WRITE)
 _PERSON = Access(Gate.SIGNED_IN, Role.USER)
+_OPERATOR = Access(Gate.SIGNED_IN, Role.OPERATOR)
 _ADMIN = Access(Gate.SIGNED_IN, Role.ADMIN)
 
 ROUTES = {
@@ -69,6 +70,10 @@ ROUTES = {
     "diffJobs": _READ,
     "replayJob": _WRITE,
     "readLimits": _READ,
+    "readMe": _PERSON,
+    "changeMe": _PERSON,
+    "redriveJob": _OPERATOR,
+    "deleteMe": _PERSON,
     "health": _PUBLIC,
     "listModels": _PUBLIC,
     "openApi": _PUBLIC,

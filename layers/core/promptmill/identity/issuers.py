@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def user_pool_issuer(region: str, pool_id: str) -> str:
+    """What the tokens of a Cognito user pool say they are from."""
+    return f"https://cognito-idp.{region}.amazonaws.com/{pool_id}"
+
+
 class IssuerKind(StrEnum):
     COGNITO = "cognito"
     CLERK = "clerk"

@@ -60,10 +60,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The job that a new one replays, and where its answer comes from."""
+    """The job that a new one replays, where its answer comes from, and the owner of the one and so of the other."""
 
     of: str
     mode: ReplayMode
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +130,10 @@ class Intake:
             self.jobs.add(job)
         else:
             mine = new_record(job.id, digest, at_ms)
-            taken = self.records.take(job.owner, key, mine, beside=self.jobs.add_action(job), at_ms=at_ms)
+            taken = self.records.take(caller.owner, key, mine, beside=self.jobs.add_action(job), at_ms=at_ms)
             if taken is not None:
                 return self._repeat(taken, key, digest, now, caller, at_ms)
-        self._start(job, key, limits, at_ms)
+        self._start(job, key, caller, at_ms)
         return Submission(job, now)
 
     def _reservation(self, job: Job) -> Reservation:
@@ -151,25 +152,25 @@ class Intake:
             raise IdempotencyMismatch
         if repeat is Repeat.IN_FLIGHT:
             raise RequestInFlight
-        job = self.jobs.get(record.job_id, caller.owner)
+        job = self.jobs.get(record.job_id, caller.sees)
         if repeat is Repeat.ABANDONED and not job.status.is_terminal:
-            self._start(job, key, limits_of(caller, self.plans), at_ms)
+            self._start(job, key, caller, at_ms)
         return Submission(job, now, replayed=True)
 
-    def _start(self, job: Job, key: str | None, limits: Limits, at_ms: int) -> None:
+    def _start(self, job: Job, key: str | None, caller: Caller, at_ms: int) -> None:
         try:
-            self.workflow.start(job.id, initial_state(job, limits))
+            self.workflow.start(job.id, initial_state(job, limits_of(caller, self.plans)))
         except (WorkflowUnavailable, BrokenContractError) as error:
             error_record = {"code": WorkflowUnavailable.code, "step": "StartExecution"}
             if self.jobs.settle_unstarted(job.id, at=timestamp(at_ms), error=error_record):
                 if key:
-                    self.records.release(job.owner, key, job.id)
+                    self.records.release(caller.owner, key, job.id)
                 detail = "The job could not be started. Nothing was charged; please try again."
                 raise WorkflowUnavailable(detail) from error
         if key:
             # Not said, a repeat is told to wait for the lease and then finds the execution there.
             with contextlib.suppress(StoreUnavailable):
-                self.records.mark_started(job.owner, key, job.id)
+                self.records.mark_started(caller.owner, key, job.id)
 
 
 def over_limit(now: Standing, policy: RatePolicy) -> RateLimited:
@@ -189,14 +190,17 @@ def new_job(
     retention_days: int,
     replay: Replay | None = None,
 ) -> Job:
-    """The queued job of a request, with nothing reserved. Its input is the request as validated, with its defaults."""
+    """The queued job of a request, with nothing reserved. Its input is the request as validated, with its defaults.
+
+    A replay has the owner of what it replays, whoever asks: the content stays with whom it belongs to. Who asks pays.
+    """
     content = request.model_dump(mode="json", exclude={"kind", "metadata", "deadline_seconds"}, exclude_none=True)
     job_id = new_id("job", at_ms)
     return Job(
         id=job_id,
         kind=request.kind,
         status=JobStatus.QUEUED,
-        owner=caller.owner,
+        owner=replay.owner if replay else caller.owner,
         subject=caller.subject,
         reservation=Reservation(day=timestamp(at_ms)[:10], nanousd=0, images=0),
         created_at=timestamp(at_ms),

@@ -16,6 +16,7 @@ from promptmill.clock import now_ms
 from promptmill.errors import JobNotFound, JobStateBroken, StoreUnavailable
 from promptmill.gateway import aws_client, error_code, store_errors
 from promptmill.jobs.model import Job, JobStatus
+from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import NOTHING_PAID, call_item, call_of, job_item, job_of, key, pk, to_json
 from promptmill.settings import settings
 
@@ -71,26 +72,19 @@ class JobStore:
             }
         }
 
-    def get(self, job_id: str, owner: str, *, at_ms: int | None = None) -> Job:
-        """The owner's job in one consistent read.
+    def get(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> Job:
+        """The owner's job in one consistent read; anybody's for None.
 
-        Raises ``JobNotFound``, for another owner's job and for one past its expiry as well: DynamoDB deletes some
-        time after it.
+        Raises ``JobNotFound``, for another owner's job and for one past its expiry as well.
         """
-        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
+        reach = _reach(owner, at_ms)
         with store_errors():
             items = self._client.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND sk = :sk",
-                FilterExpression="#owner = :owner AND expires_at >= :at",
-                ExpressionAttributeNames={"#owner": "owner"},
-                ExpressionAttributeValues={
-                    ":pk": {"S": pk(job_id)},
-                    ":sk": {"S": "JOB"},
-                    ":owner": {"S": owner},
-                    ":at": {"N": str(at_seconds)},
-                },
+                ExpressionAttributeValues={":pk": {"S": pk(job_id)}, ":sk": {"S": "JOB"}, **reach.values},
                 ConsistentRead=True,
+                **reach.filter(reach.condition),
             )["Items"]
         if not items:
             raise JobNotFound
@@ -139,16 +133,15 @@ class JobStore:
             raise JobStateBroken
         return work
 
-    def load_source(self, job_id: str, owner: str, *, at_ms: int | None = None) -> StoredWork:
-        """The owner's job that is to be replayed, as ``load_work`` has it; raises ``JobNotFound`` as ``get`` does."""
-        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
-        items = self._items(
-            job_id,
-            # Only the job says whose it is, and without it the rest is not used.
-            FilterExpression="expires_at >= :at AND (attribute_not_exists(#owner) OR #owner = :owner)",
-            ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues={":owner": {"S": owner}, ":at": {"N": str(at_seconds)}},
-        )
+    def load_source(self, job_id: str, owner: str | None, *, at_ms: int | None = None) -> StoredWork:
+        """The job that is to be replayed or redriven, as ``load_work`` has it.
+
+        Whose it is, and ``JobNotFound``, are as for ``get``.
+        """
+        reach = _reach(owner, at_ms)
+        # Only the job says whose it is, and without it the rest is not used.
+        asked = reach.filter(reach.condition_below)
+        items = self._items(job_id, ExpressionAttributeValues=reach.values, **asked)
         work = _work_of(items)
         if work is None:
             raise JobNotFound
@@ -270,6 +263,10 @@ def job_store(*, attempts: int = 1) -> JobStore:
     """This process's store; ``attempts`` of each call, the first one too."""
     (table,) = settings().require("jobs_table")
     return JobStore(table, aws_client("dynamodb", attempts=attempts))
+
+
+def _reach(owner: str | None, at_ms: int | None) -> Reach:
+    return Reach(owner, (now_ms() if at_ms is None else at_ms) // 1000)
 
 
 def _work_of(items: Sequence[Item]) -> StoredWork | None:

@@ -25,21 +25,31 @@ class ExecutionReader:
         self._ledger = ledger
         self._has_console = has_console
 
-    def read(self, job: Job) -> dict[str, Any]:
-        """The execution as its owner sees it; raises ``WorkflowUnavailable`` and ``StoreUnavailable``."""
+    def read(self, job: Job, *, in_full: bool) -> dict[str, Any]:
+        """The execution as its owner sees it, or in full, as an operator does.
+
+        Raises ``WorkflowUnavailable`` and ``StoreUnavailable``.
+        """
         # The ledger after the history: every call that a finished attempt made is in it.
         execution = read_history(self._executions.history(job.id) or [])
         calls = self._ledger.calls(job.id)
-        url = console_url(self._executions.arn(job.id)) if self._has_console else None
+        url = console_url(self._executions.arn(job.id)) if in_full and self._has_console else None
         return public_execution(job, execution, calls, console_url=url)
+
+
+@cache
+def job_executions() -> Executions:
+    """This process's executions."""
+    (state_machine_arn,) = settings().require("state_machine_arn")
+    return Executions(state_machine_arn, aws_client("stepfunctions", attempts=EDGE_ATTEMPTS))
 
 
 @cache
 def execution_reader() -> ExecutionReader:
     """This process's reader."""
-    state_machine_arn, table = settings().require("state_machine_arn", "jobs_table")
+    (table,) = settings().require("jobs_table")
     return ExecutionReader(
-        Executions(state_machine_arn, aws_client("stepfunctions", attempts=EDGE_ATTEMPTS)),
+        job_executions(),
         LedgerStore(table, aws_client("dynamodb", attempts=EDGE_ATTEMPTS)),
         has_console=settings().stage != "local",
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from promptmill.clock import epoch_ms
-from promptmill.errors import JobNotFound, JobStateBroken, NotRedrivable
+from promptmill.errors import NotRedrivable
 from promptmill.jobs.execution.history import Execution, ExecutionStatus, read_history
 from promptmill.jobs.ledger import Call, CallStatus
 from promptmill.jobs.model import Job, JobStatus
@@ -42,10 +42,7 @@ def redrive_job(job_id: str, *, jobs: JobStore, executions: Executions, at_ms: i
 
     Raises ``JobNotFound``, ``NotRedrivable`` with the reason, and the errors of its parts.
     """
-    try:
-        work = jobs.load_work(job_id)
-    except JobStateBroken as error:
-        raise JobNotFound from error
+    work = jobs.load_source(job_id, None, at_ms=at_ms)
     execution = read_history(executions.history(job_id) or [])
     step = redrivable_step(work.job, execution, at_ms=at_ms)
     executions.redrive(job_id)

@@ -1,4 +1,4 @@
-"""The execution of a job as its owner sees it: steps and attempts from its history, cost from its ledger. Pure."""
+"""The execution of a job as the API shows it: steps and attempts from its history, cost from its ledger. Pure."""
 
 from __future__ import annotations
 

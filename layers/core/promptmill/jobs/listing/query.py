@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
-MAX_LENGTHS = {"status": 16, "kind": 16, "created_after": 40, "limit": 16, "cursor": 256}
+MAX_LENGTHS = {"status": 16, "kind": 16, "created_after": 40, "owner": 36, "limit": 16, "cursor": 256}
 """The parameters there are, and how many characters each may have."""
 
 # RFC 3339, section 5.6; what is finer than a millisecond is dropped.
 _INSTANT = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
+_OWNER = re.compile(r"(?:usr|ip)_[0-9a-f]{32}", re.ASCII)
 _LIMIT = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 
 
@@ -45,9 +46,10 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """One page of jobs, as asked for. ``cursor`` is still as the caller sent it."""
+    """One page of jobs, as asked for. ``owner`` is None for the caller's own; ``cursor`` is still as they sent it."""
 
     job_filter: JobFilter
+    owner: str | None = None
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
@@ -67,6 +69,7 @@ def list_request(parameters: Mapping[str, Sequence[str]]) -> ListRequest:
             kind=_one_of("kind", sent["kind"], KINDS) if "kind" in sent else None,
             created_after_ms=_instant_ms("created_after", sent["created_after"]) if "created_after" in sent else None,
         ),
+        owner=_owner(sent["owner"]) if "owner" in sent else None,
         limit=_limit(sent["limit"]) if "limit" in sent else DEFAULT_LIMIT,
         cursor=sent.get("cursor"),
     )
@@ -97,6 +100,12 @@ def _instant_ms(name: str, text: str) -> int:
     raise InvalidParameter(
         f"{name} must be an RFC 3339 time with a zone, such as 2026-11-21T10:00:00.000Z; a + is written %2B."
     )
+
+
+def _owner(text: str) -> str:
+    if not _OWNER.fullmatch(text):
+        raise InvalidParameter("owner must be the owner of a job, such as usr_ and 32 digits.")
+    return text
 
 
 def _limit(text: str) -> int:

@@ -18,6 +18,7 @@ from promptmill.errors import JobSettled, PromptmillError
 from promptmill.events.envelope import outcome_event
 from promptmill.jobs.ledger import paid_nanousd
 from promptmill.jobs.model import JobStatus
+from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import OPEN_SHARDS
 from promptmill.jobs.settling.judgement import LOOK_AGAIN_MS, RUNNING, Verdict, error_of, judge, next_look_ms
 from promptmill.step_log import logged_step
@@ -61,14 +62,16 @@ class Settlement:
     bus: EventBus
     spending: SpendingStore
 
-    def cancel(self, job_id: str, owner: str, *, at_ms: int) -> Cancellation:
-        """Cancels the owner's job: its status says so at once and for good, its execution is stopped, its event sent.
+    def cancel(self, job_id: str, owner: str | None, *, at_ms: int) -> Cancellation:
+        """Cancels the owner's job, or anybody's for None: its status says so at once and for good.
+
+        Its execution is stopped, its event sent.
 
         Canceling a canceled job changes nothing. Raises ``JobNotFound``, ``JobSettled`` when it had ended otherwise,
         ``StoreUnavailable`` when the store did not say whether it was; the sweeper finishes it if it was.
         """
         at, due_at = timestamp(at_ms), timestamp(at_ms + LOOK_AGAIN_MS)
-        job, _ = self.jobs.settle(job_id, JobStatus.CANCELED, at=at, due_at=due_at, owner=owner)
+        job, _ = self.jobs.settle(job_id, JobStatus.CANCELED, at=at, due_at=due_at, reach=Reach(owner, at_ms // 1000))
         if job.status is not JobStatus.CANCELED:
             raise JobSettled(f"The job is {job.status.value} already.")
         return Cancellation(job, concluded=job.due_at is None or self._conclude(job))

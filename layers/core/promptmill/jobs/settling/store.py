@@ -9,7 +9,6 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from promptmill.clock import epoch_ms
 from promptmill.errors import JobNotFound
 from promptmill.gateway import aws_client, store_errors
 from promptmill.jobs.model import Job, JobStatus
@@ -19,6 +18,7 @@ from promptmill.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from promptmill.jobs.reach import Reach
     from promptmill.jobs.records import Item
 
 
@@ -41,13 +41,12 @@ class SettlingStore:
         at: str,
         due_at: str,
         error: dict[str, Any] | None = None,
-        owner: str | None = None,
+        reach: Reach | None = None,
     ) -> tuple[Job, bool]:
         """Gives the job this terminal status unless it has one; the job as it then is, and whether this call did it.
 
-        The job stays open, for its event is not out. Success needs a result. Raises ``JobNotFound``, and when an owner
-        is given, for another one's job and for one past its expiry too. A write whose answer was lost may meet itself,
-        and then did it.
+        The job stays open, for its event is not out. Success needs a result. Raises ``JobNotFound``, also for a job out
+        of this reach; None is any job at all. A write whose answer was lost may meet itself, and then did it.
         """
         names = {"#status": "status", "#error": "error"}
         values: Item = {
@@ -70,10 +69,10 @@ class SettlingStore:
         if status is JobStatus.SUCCEEDED:
             condition += " AND attribute_exists(#result)"
             names["#result"] = "result"
-        if owner is not None:
-            condition += " AND #owner = :owner AND expires_at >= :at_seconds"
-            names["#owner"] = "owner"
-            values |= {":owner": {"S": owner}, ":at_seconds": {"N": str(epoch_ms(at) // 1000)}}
+        if reach is not None:
+            condition += f" AND {reach.condition}"
+            names |= reach.names
+            values |= reach.values
         with store_errors():
             try:
                 item = self._client.update_item(
@@ -88,9 +87,9 @@ class SettlingStore:
                 )["Attributes"]
             except self._client.exceptions.ConditionalCheckFailedException as refusal:
                 stored: Item = refusal.response.get("Item", {})
-                if not stored or (owner is not None and not _is_theirs(stored, owner, at)):
+                job = job_of(stored) if stored else None
+                if job is None or (reach is not None and not reach.covers(job)):
                     raise JobNotFound from None
-                job = job_of(stored)
                 return job, (job.status, job.finished_at) == (status, at)
         return job_of(item), True
 
@@ -131,10 +130,6 @@ class SettlingStore:
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-
-def _is_theirs(item: Item, owner: str, at: str) -> bool:
-    return item["owner"] == {"S": owner} and int(item["expires_at"]["N"]) >= epoch_ms(at) // 1000
 
 
 @cache

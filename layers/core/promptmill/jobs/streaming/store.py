@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from promptmill.clock import now_ms
 from promptmill.errors import JobNotFound
 from promptmill.gateway import aws_client, store_errors
+from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import job_of, key, pk
 from promptmill.jobs.streaming.events import RUNNING, Chunk
 from promptmill.settings import settings
@@ -44,26 +45,26 @@ class ChunkStore:
             )
 
     def look(
-        self, job_id: str, owner: str, *, after: Place | None = None, at_ms: int | None = None
+        self, job_id: str, owner: str | None, *, after: Place | None = None, at_ms: int | None = None
     ) -> tuple[Job, tuple[Chunk, ...]]:
-        """The owner's job with its chunks after this place of its stream, or all, in their order.
+        """The owner's job, or anybody's for None, with its chunks after this place of its stream, or all, in order.
 
         One consistent query. What it reads first may be older than what it reads last, so the chunks of a job that it
         finds over, and which passed text on, are looked for once more: all were written before the end. Raises
         ``JobNotFound`` as ``JobStore.get`` does.
         """
         start = _start(after)
-        items = self._query(job_id, owner, start, at_ms)
+        reach = Reach(owner, (now_ms() if at_ms is None else at_ms) // 1000)
+        items = self._query(job_id, reach, start)
         job = _job_of(items)
         if job.status.is_terminal and job.input.get("stream") and start < _JOB:
             seen = items[:-1]
-            items = seen + self._query(job_id, owner, _next(seen[-1]["sk"]["S"]) if seen else start, at_ms)
+            items = seen + self._query(job_id, reach, _next(seen[-1]["sk"]["S"]) if seen else start)
             job = _job_of(items)
         return job, tuple(_chunk_of(item) for item in items[:-1])
 
-    def _query(self, job_id: str, owner: str, start: str, at_ms: int | None) -> list[Item]:
-        """What the owner has of the job from this sort key to the job itself."""
-        at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
+    def _query(self, job_id: str, reach: Reach, start: str) -> list[Item]:
+        """What is within reach of the job from this sort key to the job itself."""
         items: list[Item] = []
         more: dict[str, Any] | None = {}
         while more is not None:
@@ -71,16 +72,14 @@ class ChunkStore:
                 page = self._client.query(
                     TableName=self._table,
                     KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :job",
-                    FilterExpression="#owner = :owner AND expires_at >= :at",
-                    ExpressionAttributeNames={"#owner": "owner"},
                     ExpressionAttributeValues={
                         ":pk": {"S": pk(job_id)},
                         ":start": {"S": start},
                         ":job": {"S": _JOB},
-                        ":owner": {"S": owner},
-                        ":at": {"N": str(at_seconds)},
+                        **reach.values,
                     },
                     ConsistentRead=True,
+                    **reach.filter(reach.condition),
                     **more,
                 )
             items += page["Items"]

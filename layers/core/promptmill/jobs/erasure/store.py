@@ -1,0 +1,101 @@
+"""Erasing what DynamoDB has of a user: their jobs with all that lies beside them, and what counts against their limits.
+
+Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from promptmill.errors import StoreUnavailable
+from promptmill.gateway import aws_client, store_errors
+from promptmill.jobs.records import key, owner_pk, pk
+from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from promptmill.jobs.records import Item
+
+# What one BatchWriteItem takes, and how often what it left is given to it again.
+BATCH_SIZE = 25
+BATCH_ATTEMPTS = 5
+_JOB = "JOB"
+
+
+class ErasureStore:
+    def __init__(self, jobs_table: str, control_table: str, client: Any) -> None:
+        self._jobs_table = jobs_table
+        self._control_table = control_table
+        self._client = client
+
+    def jobs_of(self, owner: str, *, limit: int) -> list[str]:
+        """The ids of the owner's oldest jobs, as the index has them: it learns of a change a moment later."""
+        with store_errors():
+            answer = self._client.query(
+                TableName=self._jobs_table,
+                IndexName="gsi1",
+                KeyConditionExpression="gsi1pk = :owner",
+                ExpressionAttributeValues={":owner": {"S": owner_pk(owner)}},
+                ProjectionExpression="pk",
+                Limit=limit,
+            )
+        return [item["pk"]["S"].removeprefix("JOB#") for item in answer["Items"]]
+
+    def erase_job(self, job_id: str, owner: str) -> None:
+        """Deletes all that is stored of the owner's job. The job itself goes last, for the rest is found through it."""
+        for page in self._sort_keys(job_id):
+            beside = [sort_key for sort_key in page if sort_key != _JOB]
+            for start in range(0, len(beside), BATCH_SIZE):
+                self._delete(job_id, beside[start : start + BATCH_SIZE])
+        with store_errors(), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.delete_item(
+                TableName=self._jobs_table,
+                Key=key(job_id, _JOB),
+                ConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":owner": {"S": owner}},
+            )
+
+    def forget_limits(self, user_id: str) -> None:
+        """Deletes the user's arrival time and spending. Those of their keys have only the keys' ids, and age out."""
+        for counted in (f"RATE#{user_id}#user", f"SPEND#{user_id}"):
+            with store_errors():
+                self._client.delete_item(TableName=self._control_table, Key={"pk": {"S": counted}})
+
+    def _sort_keys(self, job_id: str) -> Iterator[list[str]]:
+        """What lies in the job's partition, a page at a time."""
+        query: dict[str, Any] = {
+            "TableName": self._jobs_table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": pk(job_id)}},
+            "ProjectionExpression": "sk",
+            "ConsistentRead": True,
+        }
+        while True:
+            with store_errors():
+                answer = self._client.query(**query)
+            yield [item["sk"]["S"] for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _delete(self, job_id: str, sort_keys: list[str]) -> None:
+        """Deletes at most ``BATCH_SIZE`` items."""
+        left: list[dict[str, dict[str, Item]]] = [{"DeleteRequest": {"Key": key(job_id, one)}} for one in sort_keys]
+        for _ in range(BATCH_ATTEMPTS):
+            with store_errors():
+                answer = self._client.batch_write_item(RequestItems={self._jobs_table: left})
+            left = answer.get("UnprocessedItems", {}).get(self._jobs_table, [])
+            if not left:
+                return
+        raise StoreUnavailable("the store left items undeleted")
+
+
+@cache
+def erasure_store() -> ErasureStore:
+    """This process's store."""
+    jobs_table, control_table = settings().require("jobs_table", "control_table")
+    return ErasureStore(jobs_table, control_table, aws_client("dynamodb"))
