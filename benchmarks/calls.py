@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
+UNLIMITED = "requests_per_minute=100000,burst=100000,concurrent_jobs=100000,images_per_day=100000,daily_usd=100000"
 PROBE = Path(__file__).with_name("probes") / "handlers.py"
 KINDS = {
     "enhance": {"body": ENHANCE, "function": "invoke_bedrock", "model": "claude-haiku-4.5"},
@@ -37,8 +38,8 @@ def measure(stack: Stack, built: Path, variables: Mapping[str, Mapping[str, str]
         "PYTHONPATH": str(built / "CoreLayer" / "python"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_ENDPOINT_URL": stack.endpoint_url,
-        "PROMPTMILL_RATE_LIMIT": "100000",
-        "PROMPTMILL_RATE_BURST": "100000",
+        "PROMPTMILL_ANONYMOUS_LIMITS": UNLIMITED,
+        "PROMPTMILL_USER_LIMITS": UNLIMITED,
     }
     result = subprocess.run(
         [INTERPRETER, "-P", PROBE],

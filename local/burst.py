@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROUND = 14
 MAX_POSTS = 40
+# Jobs at a time of somebody who has not signed in, by the template.
+AT_A_TIME = 4
 FOLLOW_SECONDS = 120
 PROMPT = "name five things to check before a long bicycle tour"
 
@@ -56,7 +58,7 @@ def run_burst(screen: Screen, checks: Checks, caller: Caller, inbox: Inbox) -> N
     checks.expect(
         "every accepted job of the burst succeeds or is rejected", set(ends) <= {"succeeded", "rejected"}, ends
     )
-    checks.expect("the burst is let through up to the limit", ends["succeeded"] >= 10, ends["succeeded"])
+    checks.expect("as many of the burst run as may at a time", ends["succeeded"] >= AT_A_TIME, ends["succeeded"])
     if checks.expect("the burst is stopped with a 429", stopped):
         _show_stop(screen, checks, stopped[-1])
 

@@ -25,6 +25,7 @@ from promptmill.settings import settings
 
 CALLER = Caller(owner="usr_00000000000000000000000000000000", plan="user", roles=frozenset({Role.USER}))
 calls: list[dict[str, Any]] = []
+started: dict[str, Any] = {}
 
 
 def ask_for_units(params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -43,7 +44,8 @@ def record(model: Any, parsed: dict[str, Any], **_: Any) -> None:
     )
 
 
-def answer_start(**_: Any) -> tuple[Any, dict[str, Any]]:
+def answer_start(params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+    started.update(json.loads(json.loads(params["body"])["input"]))
     return type("Response", (), {"status_code": 200})(), {"executionArn": "", "ResponseMetadata": {}}
 
 
@@ -100,12 +102,32 @@ def persist_result(job_id: str) -> None:
 
 
 def close_succeeded(job_id: str) -> None:
-    (table,) = settings().require("jobs_table")
-    aws_client("dynamodb").update_item(
-        TableName=table,
-        Key={"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
-        UpdateExpression="REMOVE gsi2pk, gsi2sk",
-    )
+    jobs_table, control_table = settings().require("jobs_table", "control_table")
+    day = started["reservation"]["day"]
+    settle = {
+        "TableName": control_table,
+        "Key": {"pk": {"S": f"SPEND#{CALLER.owner}"}},
+        "UpdateExpression": "DELETE open_jobs :closed ADD #nanousd :difference, #spent :spent, #images :images",
+        "ConditionExpression": "contains(open_jobs, :job)",
+        "ExpressionAttributeNames": {
+            "#nanousd": f"nanousd_{day}",
+            "#spent": f"spent_{day}",
+            "#images": f"images_{day}",
+        },
+        "ExpressionAttributeValues": {
+            ":job": {"S": job_id},
+            ":closed": {"SS": [job_id]},
+            ":difference": {"N": str(-started["reservation"]["nanousd"])},
+            ":spent": {"N": "0"},
+            ":images": {"N": "0"},
+        },
+    }
+    close = {
+        "TableName": jobs_table,
+        "Key": {"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}},
+        "UpdateExpression": "REMOVE gsi2pk, gsi2sk",
+    }
+    aws_client("dynamodb").transact_write_items(TransactItems=[{"Update": settle}, {"Update": close}])
 
 
 def run_job(handlers: dict[str, Any], kind: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -126,7 +148,7 @@ def run_job(handlers: dict[str, Any], kind: dict[str, Any]) -> dict[str, dict[st
         raise RuntimeError(posted["body"])
     job_id = json.loads(posted["body"])["id"]
     step("CheckRate", check_rate)
-    step("assemble_prompt", lambda: handlers["assemble_prompt"]({"job_id": job_id}, None))
+    step("assemble_prompt", lambda: handlers["assemble_prompt"](started, None))
     step(kind["function"], lambda: handlers[kind["function"]]({"job_id": job_id, "model": kind["model"]}, None))
     step("PersistResult", lambda: persist_result(job_id))
     step("CloseSucceeded", lambda: close_succeeded(job_id))

@@ -10,6 +10,7 @@ from promptmill.jobs.erasure.store import erasure_store
 from promptmill.jobs.gateway import generation_workflow
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import settling_store
+from promptmill.limits.spending.store import spending_store
 from promptmill.step_log import logged_step
 
 
@@ -19,7 +20,7 @@ def lambda_handler(
     parts = eraser or Eraser(
         erasure_store(),
         artifact_store(),
-        Settlement(settling_store(), generation_workflow(), event_bus()),
+        Settlement(settling_store(), generation_workflow(), event_bus(), spending_store()),
         revoke_keys=lambda _user_id: None,
     )
     with logged_step("EraseUser", user_id=event["user_id"]):

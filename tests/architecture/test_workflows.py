@@ -38,6 +38,8 @@ AWS_ERRORS = {
     "Lambda.TooManyRequestsException",
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
     "DynamoDB.ConditionalCheckFailedException",
+    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    "DynamoDb.TransactionCanceledException",
     # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminDeleteUser.html
     "CognitoIdentityProvider.UserNotFoundException",
 }

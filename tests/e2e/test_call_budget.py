@@ -15,7 +15,7 @@ from promptmill.jobs.model import ReplayMode
 from promptmill.jobs.store import JobStore
 from tests.support.api import new_address, user_at
 from tests.support.in_process import api_event, in_process
-from tests.support.jobs import a_job
+from tests.support.jobs import a_job, state_of
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tests.support.api import Api
 
 PROMPT = "Describe how bread dough rises, for someone who has never baked."
-ASSEMBLE = {"dynamodb.UpdateItem": 1, "dynamodb.PutItem": 1}
+# The reservation and the job, then its request.
+ASSEMBLE = {"dynamodb.UpdateItem": 2, "dynamodb.PutItem": 1}
 # Row and step before the call, row and result after it.
 LEDGER = {"dynamodb.Query": 1, "dynamodb.TransactWriteItems": 2}
 
@@ -37,7 +38,7 @@ def _assembled(stack: Stack, jobs: JobStore, kind: str) -> Job:
     job = a_job(kind)
     jobs.add(job)
     with in_process(stack, "assemble_prompt") as assemble:
-        assemble({"job_id": job.id})
+        assemble(state_of(job))
         assert assemble.calls.by_operation == ASSEMBLE
     return job
 
@@ -146,7 +147,7 @@ def test_a_recorded_image_is_read_once_and_written_once(stack: Stack, jobs: JobS
     job = replace(a_job("image"), owner=source.owner, replay_of=source.id, replay_mode=ReplayMode.RECORDED)
     jobs.add(job)
     with in_process(stack, "assemble_prompt") as assemble:
-        assemble({"job_id": job.id})
+        assemble(state_of(job))
         assert assemble.calls.by_operation == {**ASSEMBLE, "dynamodb.Query": 1}
     with in_process(stack, "replay_recorded") as recorded:
         recorded({"job_id": job.id, "model": "flux-schnell"})

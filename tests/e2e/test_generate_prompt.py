@@ -70,8 +70,8 @@ def test_over_the_limit_it_answers_429_with_the_seconds_to_wait_and_stores_nothi
     assert answer.status_code == 429
     assert Problem.model_validate_json(answer.text).code == "rate_limited"
     assert 1 <= int(answer.headers["retry-after"]) <= 6
-    assert '"anonymous";r=0;' in answer.headers["ratelimit"]
-    assert answer.headers["ratelimit-policy"] == '"anonymous";q=10;w=60'
+    assert '"user";r=0;' in answer.headers["ratelimit"]
+    assert answer.headers["ratelimit-policy"] == '"user";q=10;w=60'
     assert take_inventory(api.stack) == before
 
 
@@ -80,5 +80,5 @@ def _spend_the_burst(api: Api, owner: str) -> None:
     arrival_ms = now_ms() + POLICY.burst * POLICY.interval_ms - 1
     api.stack.client("dynamodb").put_item(
         TableName=api.stack.control_table,
-        Item={"pk": {"S": f"RATE#{owner}#{POLICY.name}"}, "tat": {"N": str(arrival_ms)}},
+        Item={"pk": {"S": f"RATE#{owner}#user"}, "tat": {"N": str(arrival_ms)}},
     )

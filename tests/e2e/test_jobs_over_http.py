@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.support.stand_ins import StandIns
 
 PROMPT = "Write an apology to a neighbour whose fence our dog has eaten."
-RATE_LIMIT = re.compile(r'"anonymous";r=(\d+);t=(\d+)')
+RATE_LIMIT = re.compile(r'"user";r=(\d+);t=(\d+)')
 
 
 def _picture(image: dict[str, Any]) -> bytes:
@@ -46,7 +46,7 @@ def test_a_posted_job_is_accepted_with_all_a_frontend_needs_to_follow_it(api: Ap
     assert (job.result, job.error, job.usage, job.finished_at) == (None, None, None, None)
     assert answer.headers["location"] == job.links.self == f"{api.stack.api_url}/v1/jobs/{job.id}"
     assert int(answer.headers["retry-after"]) >= 1
-    assert answer.headers["ratelimit-policy"] == '"anonymous";q=10;w=60'
+    assert answer.headers["ratelimit-policy"] == '"user";q=10;w=60'
     remaining = RATE_LIMIT.fullmatch(answer.headers["ratelimit"])
     assert remaining is not None
     assert remaining[1] == "9"

@@ -55,8 +55,8 @@ def _check_refusal(answer: httpx.Response) -> None:
     wait = int(answer.headers["retry-after"])
     assert 1 <= wait <= 6
     assert f"Try again in {wait} seconds" in problem.detail
-    assert answer.headers["ratelimit-policy"] == '"anonymous";q=10;w=60'
-    assert re.fullmatch(r'"anonymous";r=0;t=[1-6]', answer.headers["ratelimit"])
+    assert answer.headers["ratelimit-policy"] == '"user";q=10;w=60'
+    assert re.fullmatch(r'"user";r=0;t=[1-6]', answer.headers["ratelimit"])
 
 
 def test_of_sixteen_posts_at_once_no_more_succeed_than_the_limit_allows(api: Api) -> None:

@@ -25,16 +25,18 @@ from promptmill.jobs.attempt import run_attempt
 from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import Job
+from promptmill.jobs.reserving import claim_of
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore, StoredWork
+from promptmill.limits.spending.store import SpendingStore
 from promptmill.limits.store import RateStore
 from promptmill.prompting.model import ProviderRequest
 from promptmill.providers.catalog import Model
 from promptmill.providers.interface import Answer
 from tests.integration.tables import REGION
-from tests.support.builders import FakeClock, a_caller, a_policy, an_enhance_request, an_image_request, an_origin
-from tests.support.walk import CONDITION_FAILED, TaskFailed, Walk
+from tests.support.builders import FakeClock, a_caller, an_enhance_request, an_image_request, an_origin, some_limits
+from tests.support.walk import CONDITION_FAILED, TRANSACTION_CANCELED, TaskFailed, Walk
 from tests.unit.jobs.attempts import CONFIGURED, a_text_answer, an_image_answer
 from tests.unit.jobs.settling import always
 
@@ -157,20 +159,25 @@ class Journey:
         self.jobs = JobStore(account.jobs_table, clients["dynamodb"])
         self.artifacts = ArtifactStore(BUCKET, clients["s3"])
         self.workflow = GenerationWorkflow(account.machine_arn, clients["stepfunctions"])
+        self.spending = SpendingStore(account.control_table, clients["dynamodb"])
         self.settlement = Settlement(
-            SettlingStore(account.jobs_table, clients["dynamodb"]), self.workflow, EventBus(BUS, clients["events"])
+            SettlingStore(account.jobs_table, clients["dynamodb"]),
+            self.workflow,
+            EventBus(BUS, clients["events"]),
+            self.spending,
         )
         self.walk: Walk | None = None
         account.made, account.sent, account.cut = [], [], None
 
     def submit(self) -> Job:
-        dynamodb, policy = self.account.clients["dynamodb"], a_policy()
+        dynamodb = self.account.clients["dynamodb"]
         intake = Intake(
             self.jobs,
             RateStore(self.account.control_table, dynamodb),
             self.workflow,
             IdempotencyStore(self.account.control_table, dynamodb),
-            policy,
+            {"anonymous": some_limits()},
+            CONFIGURED,
             retention_days=90,
         )
         request = an_image_request(seed=7, width=256, height=256) if self.kind == "image" else an_enhance_request()
@@ -209,6 +216,11 @@ class Journey:
                     return clients["dynamodb"].update_item(**sent)
                 except clients["dynamodb"].exceptions.ConditionalCheckFailedException:
                     raise TaskFailed(CONDITION_FAILED) from None
+            case "aws-sdk:dynamodb:transactWriteItems":
+                try:
+                    return clients["dynamodb"].transact_write_items(**arguments)
+                except clients["dynamodb"].exceptions.TransactionCanceledException:
+                    raise TaskFailed(TRANSACTION_CANCELED) from None
             case "events:putEvents":
                 (entry,) = arguments["Entries"]
                 sent = {**entry, "EventBusName": BUS, "Detail": json.dumps(entry["Detail"])}
@@ -223,7 +235,13 @@ class Journey:
     def _invoke(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
         job_id = payload["job_id"]
         if function == "${AssemblePromptFunctionArn}":
-            return assemble_prompt(job_id, jobs=self.jobs, configured=CONFIGURED, at_ms=self.clock())
+            return assemble_prompt(
+                claim_of(payload),
+                jobs=self.jobs,
+                spending=self.spending,
+                configured=CONFIGURED,
+                at_ms=self.clock(),
+            )
         return run_attempt(
             job_id,
             payload["model"],

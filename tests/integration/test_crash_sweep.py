@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from promptmill.events.envelope import outcome_event_id
-from promptmill.jobs.ledger import total_cost
+from promptmill.jobs.ledger import paid_nanousd, total_cost
 from promptmill.jobs.model import Job
 from promptmill.jobs.settling.judgement import GRACE_MS, LOOK_AGAIN_MS
+from promptmill.limits.spending.store import SpendingStore
 from promptmill.providers.cost import format_usd
 from tests.integration.crashes import Account, Crash, Cut, Journey
 from tests.support.builders import AT_MS
@@ -27,7 +28,7 @@ START_MS = 120_000
 LATE_MS = 300_000 + GRACE_MS
 COMMON = {
     "dynamodb.GetItem": 1,
-    "dynamodb.TransactWriteItems": 3,
+    "dynamodb.TransactWriteItems": 4,
     "stepfunctions.StartExecution": 1,
     "dynamodb.Query": 1,
     "events.PutEvents": 2,
@@ -80,6 +81,8 @@ def calls_of(account: Account, kind: str) -> list[str]:
 def check(journey: Journey, label: str, *, accepted: bool = True) -> Job | None:
     """Fails the test unless all is well with the owner's one job; None when nothing was ever accepted."""
     work, executions = journey.work(), journey.executions()
+    money = SpendingStore(journey.account.control_table, journey.account.outside["dynamodb"])
+    accounts = [money.read(journey.owner, one.job.reservation.day) for one in work]
     journey.clear()
     if not work and not accepted:
         assert executions == [], label
@@ -95,6 +98,11 @@ def check(journey: Journey, label: str, *, accepted: bool = True) -> Job | None:
     if calls:
         total = total_cost(calls)
         assert job.cost == {"model_usd": format_usd(total.usd), "estimated": total.estimated}, label
+    (account,) = accounts
+    assert account.open_jobs == frozenset(), label
+    assert account.nanousd == account.spent_nanousd <= job.reservation.nanousd, label
+    assert account.spent_nanousd >= paid_nanousd(job.cost), label
+    assert account.images == (job.reservation.images if account.spent_nanousd else 0), label
     named = {image["key"] for image in (job.result or {}).get("images", [])}
     if job.status.value == "succeeded":
         assert journey.objects() == named, label

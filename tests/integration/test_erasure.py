@@ -22,6 +22,7 @@ from promptmill.jobs.records import call_item, job_item, key
 from promptmill.jobs.settling.judgement import LOOK_AGAIN_MS
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import SettlingStore
+from promptmill.limits.spending.store import SpendingStore
 from tests.integration.crashes import BUCKET, BUS, Account, Crash, Cut
 from tests.integration.tables import client
 from tests.support.builders import AT_MS, a_call, a_job
@@ -103,6 +104,7 @@ class Leaving:
             SettlingStore(account.jobs_table, dynamodb),
             GenerationWorkflow(account.machine_arn, clients["stepfunctions"]),
             EventBus(BUS, clients["events"]),
+            SpendingStore(account.control_table, dynamodb),
         )
         self.eraser = Eraser(
             ErasureStore(account.jobs_table, account.control_table, dynamodb),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from promptmill.jobs.model import JobStatus
 from promptmill.jobs.store import JobStore
 from tests.integration.tables import client
 from tests.support.builders import AT, AT_MS, COST, OWNER, TEXT_RESULT, TEXT_USAGE, a_call, a_job
@@ -157,7 +159,8 @@ def test_every_use_of_the_store_is_one_call(counted: tuple[JobStore, CountedCall
     job = a_job()
     store.add(job)
     store.get(job.id, OWNER, at_ms=AT_MS)
-    job = store.begin(job.id, at=AT, step="AssemblePrompt")
+    assert store.begin(job.id, at=AT, step="AssemblePrompt")
+    job = replace(job, status=JobStatus.RUNNING, started_at=AT, step="AssemblePrompt")
     store.put_request(job, {}, models=[])
     store.load_work(job.id)
     assert store.start_call(job, a_call(1), cost=COST)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from promptmill.jobs.intake import initial_state, new_job
 from promptmill.limits.gcra import RatePolicy, admit
 from promptmill.limits.store import RateStore
-from tests.support.builders import a_caller, a_policy, an_enhance_request, an_origin
+from tests.support.builders import a_caller, a_policy, an_enhance_request, an_origin, some_limits
 from tests.unit.core.asl import evaluate, states
 from tests.unit.limits.strategies import START_MS, arrivals, policies
 
@@ -29,7 +29,7 @@ class RateCheck:
         self._dynamodb = dynamodb
         self._table = table
         job = new_job(an_enhance_request(), a_caller(self.owner), an_origin(), at_ms=START_MS, retention_days=1)
-        self._job = initial_state(job, policy)
+        self._job = initial_state(job, some_limits(policy))
 
     def arguments(self, state: str, at_ms: int) -> dict[str, Any]:
         found: dict[str, Any] = evaluate(states()[state]["Arguments"], {"job": self._job, "started_ms": at_ms})

@@ -8,12 +8,22 @@ import pytest
 
 from promptmill.jobs.intake import initial_state
 from promptmill.jobs.records import job_item, key
-from tests.support.builders import AT_MS, COST, a_job, a_policy
+from tests.support.builders import AT_MS, COST, a_job, some_limits
 from tests.support.update_item import update_item
 from tests.unit.core.asl import evaluate, states
 
 STATUSES = ["queued", "running", "succeeded", "failed", "rejected", "canceled", "expired"]
-WRITES = [name for name, state in states().items() if state.get("Arguments", {}).get("TableName") == "${JobsTableName}"]
+JOBS_TABLE = "${JobsTableName}"
+
+
+def update_of(name: str) -> dict[str, Any] | None:
+    """The arguments of the state's write to a job, which may be part of a transaction."""
+    arguments = states()[name].get("Arguments", {})
+    updates = [arguments, *(one["Update"] for one in arguments.get("TransactItems", []))]
+    return next((update for update in updates if update.get("TableName") == JOBS_TABLE), None)
+
+
+WRITES = [name for name in states() if update_of(name)]
 
 
 def test_these_are_the_writes() -> None:
@@ -29,12 +39,12 @@ def test_a_write_does_the_same_in_dynamodb_and_in_memory(
 ) -> None:
     job = a_job(status, cost=cost)
     variables = {
-        "job": initial_state(job, a_policy()),
+        "job": initial_state(job, some_limits()),
         "failure": {"Error": failure},
         "refusal": "rate_limited",
         "step": "CheckRate",
     }
-    arguments = {**evaluate(states()[name]["Arguments"], variables, at_ms=AT_MS + 5_000), "TableName": jobs_table}
+    arguments = {**evaluate(update_of(name), variables, at_ms=AT_MS + 5_000), "TableName": jobs_table}
     dynamodb.put_item(TableName=jobs_table, Item=job_item(job))
     modelled = update_item(dict(job_item(job)), arguments)
     try:

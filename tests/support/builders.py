@@ -13,6 +13,8 @@ from promptmill.jobs.ledger import Call, CallStatus
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.requests import EnhanceJob, ImageJob
 from promptmill.limits.gcra import RatePolicy
+from promptmill.limits.plan import Allowance, Limits
+from promptmill.limits.spending.reservation import Claim, Reservation
 
 AT = "2026-11-21T10:00:00.000Z"
 AT_MS = epoch_ms(AT)
@@ -34,6 +36,9 @@ TEXT_USAGE: dict[str, Any] = {
     "fallback": False,
     "prompt_version": "enhance-v1",
 }
+DAY = AT[:10]
+# A dollar: more than any job of the tests can cost.
+PLENTY = Reservation(day=DAY, nanousd=10**9, images=0)
 COST: dict[str, Any] = {"model_usd": "0.000412", "estimated": False}
 
 
@@ -49,6 +54,8 @@ def a_job(status: str = "queued", *, kind: str = "enhance", **fields: Any) -> Jo
         kind=kind,
         status=JobStatus(status),
         owner=OWNER,
+        subject=OWNER,
+        reservation=PLENTY,
         created_at=AT,
         deadline_at=timestamp(AT_MS + 300_000),
         expires_at_seconds=(AT_MS + 90 * DAY_MS) // 1000,
@@ -101,6 +108,23 @@ def a_call(number: int = 1, status: str = "started", **fields: Any) -> Call:
 
 def a_policy(limit: int = 10, period_seconds: int = 60, burst: int = 10, name: str = "anonymous") -> RatePolicy:
     return RatePolicy(name, limit, period_seconds, burst)
+
+
+def some_limits(
+    rate: RatePolicy | None = None, *, concurrent_jobs: int = 100, images_per_day: int = 100, daily_usd: int = 10_000
+) -> Limits:
+    """Limits of the plan the rate is named after, that no test meets by chance."""
+    rate = rate or a_policy()
+    return Limits(rate.name, rate, Allowance(concurrent_jobs, images_per_day, daily_usd * 10**9))
+
+
+def plans_of(rate: RatePolicy) -> dict[str, Limits]:
+    """Every plan has this rate."""
+    return dict.fromkeys(("anonymous", "user", "key"), some_limits(rate))
+
+
+def a_claim(job: Job, limits: Limits | None = None) -> Claim:
+    return Claim(job.subject, job.id, job.reservation, (limits or some_limits()).allowance)
 
 
 def a_caller(owner: str = OWNER) -> Caller:

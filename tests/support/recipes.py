@@ -79,6 +79,7 @@ RECIPES = {
     "readMe": Recipe(200),
     "changeMe": Recipe(200, body={"display_name": "Ada"}),
     "deleteMe": Recipe(202),
+    "readLimits": Recipe(200),
     "health": Recipe(200),
     "listModels": Recipe(200),
     "openApi": Recipe(200),

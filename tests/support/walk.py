@@ -14,6 +14,7 @@ from promptmill.clock import timestamp
 from tests.unit.core.asl import evaluate, states
 
 CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
+TRANSACTION_CANCELED = "DynamoDb.TransactionCanceledException"
 # (resource, arguments) -> result
 Perform = Callable[[str, dict[str, Any]], Any]
 

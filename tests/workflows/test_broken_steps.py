@@ -29,7 +29,7 @@ def _over_the_limit(world: World, job: Job) -> None:
 
 # case, the step that gave up, its attempts, the code the job fails with
 FAILED = [
-    (case("no_rate_table", machine=missing("ControlTableName")), "CheckRate", 5, "internal_error"),
+    (case("no_rate_table", machine=missing("ControlTableName", "CheckRate")), "CheckRate", 5, "internal_error"),
     (
         case("no_rate_table_in_the_burst", machine=missing("ControlTableName", "CheckBurst"), before=_in_the_burst),
         "CheckBurst",

@@ -39,6 +39,7 @@ LEFT_OPEN = {
     "no_table_for_the_status": "succeeded",
     "no_table_to_close_a_success": "announced",
     "no_table_to_close_a_failure": "announced",
+    "no_table_to_release": "announced",
     "event_undelivered": "announced",
 }
 

@@ -22,6 +22,8 @@ ACTIONS = {
     "arn:aws:states:::lambda:invoke": "lambda:InvokeFunction",
     "arn:aws:states:::sqs:sendMessage": "sqs:SendMessage",
     "arn:aws:states:::aws-sdk:sfn:stopExecution": "states:StopExecution",
+    # Who may make the actions of a transaction may make it.
+    "arn:aws:states:::aws-sdk:dynamodb:transactWriteItems": "dynamodb:UpdateItem",
     "arn:aws:states:::aws-sdk:cognitoidentityprovider:adminDeleteUser": "cognito-idp:AdminDeleteUser",
 }
 # Where a state's arguments name what it works on.
@@ -59,10 +61,17 @@ def test_the_role_reads_no_table_and_no_bucket(machines: Machines) -> None:
 def _demands(machines: Machines) -> list[tuple[str, str, str]]:
     """(state, action, resource ARN) of every task."""
     return [
-        (name, ACTIONS[state["Resource"]], _arn(machines, state["Arguments"]))
+        (name, ACTIONS[state["Resource"]], _arn(machines, arguments))
         for name, state in machines.template["States"].items()
         if state["Type"] == "Task"
+        for arguments in _parts(state["Arguments"])
     ]
+
+
+def _parts(arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """The actions of a transaction, each with its own table; of any other task its arguments."""
+    actions = arguments.get("TransactItems")
+    return [arguments] if actions is None else [action["Update"] for action in actions]
 
 
 def _other(resource: str) -> str:

@@ -107,7 +107,8 @@ def test_a_canceled_job_stays_canceled_and_has_no_other_end(runs: Runs, one: Cas
     ids=str,
 )
 def test_the_first_step_to_notice_is_the_last(runs: Runs, one: Case, last_step: str) -> None:
-    assert runs.of(one).execution.states[-2] == last_step
+    steps = [state for state in runs.of(one).execution.states if not state.startswith("Choose")]
+    assert steps[-2] == last_step
 
 
 @pytest.mark.parametrize("one", [DURING_THE_CALL, DURING_THE_IMAGE_CALL], ids=str)
@@ -139,7 +140,7 @@ def test_a_second_execution_of_a_finished_job_changes_nothing(runs: Runs) -> Non
     run = runs.of(RUN_TWICE)
     first, second = run.executions
     assert first.states[-1] == "CloseSucceeded"
-    assert second.states[-3:] == ["AssemblePrompt", "RecordFailure", "StopSettled"]
+    assert second.states[-4:] == ["AssemblePrompt", "RecordFailure", "ChooseBySettledStep", "StopSettled"]
     assert run.job.status is JobStatus.SUCCEEDED
     assert len(run.calls) == len(run.provider_calls) == 1
     assert run.event_names.count("job.succeeded") == 1
@@ -157,7 +158,8 @@ def test_two_executions_of_one_job_at_the_same_time_make_one_result_and_one_even
 
 def test_a_status_persisted_twice_is_the_same_status_and_the_same_event(runs: Runs) -> None:
     run = runs.of(PERSISTED_TWICE)
-    assert run.executions[1].states[-3:] == ["PersistResult", "PublishOutcome", "CloseSucceeded"]
+    again = run.executions[1].states
+    assert again[again.index("PersistResult") :][:3] == ["PersistResult", "PublishOutcome", "CloseSucceeded"]
     assert run.job.status is JobStatus.SUCCEEDED
     first, second = [e["detail"]["metadata"] for e in run.events if e["detail-type"] == "job.succeeded"]
     assert first["id"] == second["id"]

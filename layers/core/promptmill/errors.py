@@ -16,8 +16,9 @@
     │   ├── NotRedrivable            the execution cannot go on from where it failed (operators only)
     │   ├── IdempotencyMismatch      the key was used with another request (HTTP only)
     │   ├── RequestInFlight          the same request is being accepted (HTTP only)
-    │   ├── RateLimited              over the subject's rate
+    │   ├── RateLimited              over the subject's rate, its jobs at a time or its images of the day
     │   ├── BudgetExhausted          over the subject's spending of the day
+    │   ├── ReservationExhausted     the call could cost more than the job has left of its reservation
     │   ├── ContentBlocked           the provider's content filter refused
     │   └── DeadlinePassed           the job's own deadline is over
     ├── TransientError               try again: retry
@@ -155,6 +156,12 @@ class RateLimited(Refused):
 
 class BudgetExhausted(Refused):
     """The spending limit of the day is used up."""
+
+
+class ReservationExhausted(Refused):
+    """What was reserved for the job is used up by calls that may have been billed."""
+
+    retryable = True
 
 
 class ContentBlocked(Refused):

@@ -45,9 +45,9 @@ class Settings:
     public_url: str | None = None
     text_models: str | None = None
     image_models: str | None = None
-    rate_limit: str | None = None
-    rate_period_seconds: str | None = None
-    rate_burst: str | None = None
+    anonymous_limits: str | None = None
+    user_limits: str | None = None
+    key_limits: str | None = None
     job_retention_days: str | None = None
 
     def require(self, *names: str) -> tuple[str, ...]:

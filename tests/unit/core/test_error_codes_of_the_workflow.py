@@ -28,10 +28,10 @@ INTERNAL = {
     "Unauthenticated",
     "Forbidden",
     "IssuerUnavailable",
-    "BudgetExhausted",
     "JobNotFound",
     "JobSettled",
     "RateLimited",
+    "BudgetExhausted",
     "ContentBlocked",
 }
 
@@ -102,5 +102,5 @@ def test_every_code_of_a_rejection_belongs_to_a_refusal() -> None:
         for catcher in state.get("Catch", [])
         if "refusal" in catcher.get("Assign", {})
     }
-    assert refusals == {"rate_limited", "content_blocked"}
+    assert refusals == {"rate_limited", "budget_exhausted", "content_blocked"}
     assert refusals <= {cls.code for cls in error_classes()["Refused"].__subclasses__()}

@@ -30,6 +30,7 @@ PUBLIC = {
     "JobSettled": ("Refused", "job_settled", False),
     "RateLimited": ("Refused", "rate_limited", True),
     "BudgetExhausted": ("Refused", "budget_exhausted", False),
+    "ReservationExhausted": ("Refused", "reservation_exhausted", True),
     "Unauthenticated": ("Refused", "unauthenticated", False),
     "Forbidden": ("Refused", "forbidden", False),
     "IssuerUnavailable": ("TransientError", "issuer_unavailable", True),

@@ -13,7 +13,7 @@ from promptmill.events.envelope import outcome_event
 from promptmill.jobs.intake import initial_state
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.records import NOTHING_PAID, job_item
-from tests.support.builders import AT_MS, COST, PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, a_policy
+from tests.support.builders import AT_MS, COST, PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, some_limits
 from tests.support.published import check_event
 from tests.unit.core.asl import evaluate, states
 
@@ -26,7 +26,7 @@ def of_the_workflow(state: str, job: Job, **variables: Any) -> dict[str, Any]:
     event: dict[str, Any] = evaluate(
         states()[state]["Assign"]["event"],
         {
-            "job": initial_state(replace(job, status=JobStatus.QUEUED), a_policy()),
+            "job": initial_state(replace(job, status=JobStatus.QUEUED), some_limits()),
             "states": {"result": {"Attributes": job_item(job)}},
             **variables,
         },

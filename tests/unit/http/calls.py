@@ -13,7 +13,8 @@ from promptmill.identity.access import Role
 from promptmill.identity.caller import Caller
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.waiting import wait_for_end, wait_until
-from tests.support.builders import FakeClock, a_policy
+from tests.support.builders import FakeClock, a_policy, plans_of
+from tests.unit.jobs.attempts import CONFIGURED
 from tests.unit.jobs.chunks import MemoryChunks
 from tests.unit.jobs.fakes import (
     FakeWorkflow,
@@ -128,7 +129,13 @@ class Api:
         policy = policy or a_policy(limit=10, period_seconds=60, burst=10)
         self.records = MemoryRecords(self.jobs)
         self._intake = Intake(
-            self.jobs, rates or MemoryRates(tat_ms), self.workflow, self.records, policy, retention_days=90
+            self.jobs,
+            rates or MemoryRates(tat_ms),
+            self.workflow,
+            self.records,
+            plans_of(policy),
+            CONFIGURED,
+            retention_days=90,
         )
 
     def post(

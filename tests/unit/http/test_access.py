@@ -52,6 +52,7 @@ PUBLISHED = {
     "readMe": PERSONS,
     "changeMe": PERSONS,
     "deleteMe": PERSONS,
+    "readLimits": USERS_READ,
     "health": PUBLIC,
     "listModels": PUBLIC,
     "openApi": PUBLIC,

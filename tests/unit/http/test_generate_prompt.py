@@ -134,6 +134,13 @@ def test_a_job_the_workflow_refused_for_its_rate_says_when_to_come_back_and_that
     assert answer.headers["ratelimit-policy"] == '"anonymous";q=10;w=60'
 
 
+def test_a_job_that_was_refused_for_the_days_money_says_when_the_day_ends() -> None:
+    answer = generate(ending("rejected", error={"code": "budget_exhausted", "step": "AssemblePrompt"}))
+    assert (answer.status, answer.json["code"], answer.json["retryable"]) == (429, "budget_exhausted", False)
+    assert 0 < int(answer.headers["retry-after"]) <= 24 * 60 * 60
+    assert answer.headers["ratelimit"].startswith('"anonymous";r=9')
+
+
 def test_a_caller_over_the_limit_is_told_at_once() -> None:
     api = Api(tat_ms=2**53)
     answer = generate(api)

@@ -10,8 +10,9 @@ import pytest
 
 from promptmill import errors
 from promptmill.jobs.intake import Intake
-from tests.support.builders import PROMPT, a_policy
+from tests.support.builders import PROMPT, a_policy, plans_of
 from tests.unit.http.calls import BASE_URL, OWNER, REQUEST_ID, Api, Reply, an_event
+from tests.unit.jobs.attempts import CONFIGURED
 from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore, MemoryRates, MemoryRecords
 
 ENHANCE = {"kind": "enhance", "prompt": PROMPT}
@@ -202,5 +203,6 @@ def test_an_intake_may_be_compared_and_kept() -> None:
     """The resolver is made once per intake, which is why an intake must be hashable."""
     jobs, rates, workflow = MemoryJobStore(), MemoryRates(), FakeWorkflow()
     records = MemoryRecords(jobs)
-    made = [Intake(jobs, rates, workflow, records, a_policy(), 90) for _ in range(2)]
+    plans = plans_of(a_policy())
+    made = [Intake(jobs, rates, workflow, records, plans, CONFIGURED, 90) for _ in range(2)]
     assert len(set(made)) == 1

@@ -44,8 +44,8 @@ def test_a_store_that_falters_does_not_undo_a_sign_in(error: Exception, caplog: 
     with caplog.at_level(logging.WARNING):
         assert lambda_handler(copy.deepcopy(event), None, users=MemoryUsers(error)) == event
     (line,) = caplog.records
-    facts = {name: vars(line)[name] for name in ("work", "error", "user")}
-    assert facts == {"work": "RecordSignIn", "error": type(error).__name__, "user": sign_in_of(event).user_id}
+    facts = {name: vars(line)[name] for name in ("work", "error", "user_id")}
+    assert facts == {"work": "RecordSignIn", "error": type(error).__name__, "user_id": sign_in_of(event).user_id}
     assert "ada@example.com" not in str(vars(line))
 
 

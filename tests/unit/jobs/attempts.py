@@ -12,7 +12,8 @@ from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.attempt import run_attempt
 from promptmill.providers.failures import failure
 from promptmill.providers.interface import Answer, Image, Usage
-from tests.support.builders import AT_MS, FakeClock, a_job
+from tests.support.builders import AT_MS, FakeClock, a_claim, a_job
+from tests.unit.jobs.accounts import MemorySpending
 
 if TYPE_CHECKING:
     from promptmill.artifacts.store import ArtifactStore
@@ -35,7 +36,7 @@ def assembled(jobs: JobStore, **fields: Any) -> Job:
     """A job whose provider request is written, as AssemblePrompt leaves it."""
     job = a_job(**fields)
     jobs.add(job)
-    assemble_prompt(job.id, jobs=jobs, configured=CONFIGURED, at_ms=AT_MS)
+    assemble_prompt(a_claim(job), jobs=jobs, spending=MemorySpending(), configured=CONFIGURED, at_ms=AT_MS)
     return job
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from promptmill.artifacts.store import ArtifactStore
 from promptmill.clock import now_ms
-from promptmill.errors import JobNotFound, JobSettled, JobStateBroken, PromptmillError, StoreUnavailable
+from promptmill.errors import JobNotFound, JobStateBroken, PromptmillError, StoreUnavailable
 from promptmill.idempotency.record import IdempotencyRecord
 from promptmill.idempotency.store import IdempotencyStore
 from promptmill.jobs.gateway import GenerationWorkflow
@@ -48,10 +48,10 @@ class MemoryJobStore(JobStore):
             raise JobNotFound
         return job
 
-    def begin(self, job_id: str, *, at: str, step: str) -> Job:
+    def begin(self, job_id: str, *, at: str, step: str) -> Job | None:
         job = self.jobs.get(job_id)
         if job is None or job.status.is_terminal:
-            raise JobSettled
+            return job
         return self._put(job, status=JobStatus.RUNNING, started_at=job.started_at or at, step=step)
 
     def put_request(self, job: Job, request: dict[str, Any], *, models: Sequence[str]) -> None:
@@ -172,8 +172,8 @@ class MemoryRates(RateStore):
         self._error = error
         self.asked: list[tuple[str, str]] = []
 
-    def peek(self, owner: str, policy: RatePolicy) -> int | None:
-        self.asked.append((owner, policy.name))
+    def peek(self, subject: str, policy: RatePolicy) -> int | None:
+        self.asked.append((subject, policy.name))
         if self._error:
             raise self._error
         return self._tat_ms

@@ -15,19 +15,23 @@ from promptmill.jobs.attempt import run_attempt
 from promptmill.jobs.intake import Intake, Submission
 from promptmill.jobs.ledger import CallStatus
 from promptmill.jobs.records import job_item, job_of
+from promptmill.jobs.reserving import claim_of
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.prompting.model import ProviderRequest
 from promptmill.providers.catalog import Model
 from promptmill.providers.interface import Answer
-from tests.support.builders import FakeClock, a_caller, a_policy, an_enhance_request, an_origin
+from tests.support.builders import FakeClock, a_caller, an_enhance_request, an_origin, some_limits
 from tests.support.update_item import update_item
-from tests.support.walk import CONDITION_FAILED, TaskFailed, Walk
+from tests.support.walk import CONDITION_FAILED, TRANSACTION_CANCELED, TaskFailed, Walk
+from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.attempts import CONFIGURED, a_text_answer
 from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore, MemoryRates, MemoryRecords
 from tests.unit.jobs.settling import FakeBus, MemorySettlingStore
 
 # What a Lambda function that is killed looks like to Step Functions.
 KILLED = "Sandbox.Timedout"
+# Three jobs at a time, and in a day money for about eight that succeed.
+LIMITS = some_limits(concurrent_jobs=3).with_overrides('{"daily_usd": "0.05"}')
 
 
 class Crash(BaseException):
@@ -133,6 +137,7 @@ class JobWorld:
         self.records = MemoryRecords(self.jobs)
         self.workflow = Executions()
         self.bus = FakeBus()
+        self.spending = MemorySpending()
         self.parked: list[tuple[str, dict[str, Any]]] = []
         self.provider = FakeModel(self)
         self.at_work: list[str] = []
@@ -148,7 +153,8 @@ class JobWorld:
 
     @property
     def settlement(self) -> Settlement:
-        return Settlement(self._wired(self._settling), self._wired(self.workflow), self._wired(self.bus))
+        parts = (self._settling, self.workflow, self.bus, self.spending)
+        return Settlement(*(self._wired(part) for part in parts))
 
     def submit(self, key: str | None) -> Submission:
         intake = Intake(
@@ -156,7 +162,8 @@ class JobWorld:
             self._wired(MemoryRates()),
             self._wired(self.workflow),
             self._wired(self.records),
-            a_policy(),
+            {"anonymous": LIMITS},
+            CONFIGURED,
             retention_days=90,
         )
         return intake.submit(an_enhance_request(), a_caller(), an_origin(key), at_ms=self.clock())
@@ -180,12 +187,10 @@ class JobWorld:
 
     def _perform(self, resource: str, arguments: dict[str, Any]) -> Any:
         match resource.rpartition(":::")[2]:
-            case "dynamodb:updateItem" if arguments["TableName"] == "${ControlTableName}":
-                if not self.admits:
-                    raise TaskFailed(CONDITION_FAILED)
-                return {}
+            case "aws-sdk:dynamodb:transactWriteItems":
+                return self.wire.call(self._transact, *(one["Update"] for one in arguments["TransactItems"]))
             case "dynamodb:updateItem":
-                return self.wire.call(self._write, arguments)
+                return self._update(arguments)
             case "events:putEvents":
                 (entry,) = arguments["Entries"]
                 return self._ours(lambda: self.wire.call(self.bus.publish, entry["DetailType"], entry["Detail"]))
@@ -204,7 +209,13 @@ class JobWorld:
     def _invoke(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
         jobs = self._wired(self.jobs)
         if function == "${AssemblePromptFunctionArn}":
-            return assemble_prompt(payload["job_id"], jobs=jobs, configured=CONFIGURED, at_ms=self.clock())
+            return assemble_prompt(
+                claim_of(payload),
+                jobs=jobs,
+                spending=self._wired(self.spending),
+                configured=CONFIGURED,
+                at_ms=self.clock(),
+            )
         self.at_work.append(payload["job_id"])
         try:
             return run_attempt(
@@ -224,6 +235,26 @@ class JobWorld:
             return call()
         except PromptmillError as error:
             raise TaskFailed(type(error).__name__) from error
+
+    def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        kind = arguments["Key"]["pk"]["S"].partition("#")[0]
+        if kind == "RATE":
+            if not self.admits:
+                raise TaskFailed(CONDITION_FAILED)
+            return {}
+        written: dict[str, Any] = self.wire.call(self._settle if kind == "SPEND" else self._write, arguments)
+        return written
+
+    def _settle(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not self.spending.write(arguments):
+            raise TaskFailed(CONDITION_FAILED)
+        return {}
+
+    def _transact(self, settle: dict[str, Any], close: dict[str, Any]) -> dict[str, Any]:
+        if not self.spending.write(settle):
+            raise TaskFailed(TRANSACTION_CANCELED)
+        self._write(close)
+        return {}
 
     def _write(self, arguments: dict[str, Any]) -> dict[str, Any]:
         job_id = arguments["Key"]["pk"]["S"].removeprefix("JOB#")

@@ -14,6 +14,7 @@ from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import NOTHING_PAID, open_shard
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import SettlingStore
+from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore
 
 
@@ -113,11 +114,12 @@ class World:
     jobs: MemoryJobStore = field(default_factory=MemoryJobStore)
     workflow: FakeWorkflow = field(default_factory=FakeWorkflow)
     bus: FakeBus = field(default_factory=FakeBus)
+    spending: MemorySpending = field(default_factory=MemorySpending)
     store: SettlingStore | None = None
 
     @property
     def settlement(self) -> Settlement:
-        return Settlement(self.store or MemorySettlingStore(self.jobs), self.workflow, self.bus)
+        return Settlement(self.store or MemorySettlingStore(self.jobs), self.workflow, self.bus, self.spending)
 
     def has(self, job: Job, execution: str | None = "RUNNING") -> Job:
         """A stored job whose execution has this status; None is a job without one."""

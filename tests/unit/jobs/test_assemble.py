@@ -15,11 +15,25 @@ from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.intake import new_job
 from promptmill.prompting.assemble import assemble_request, job_seed, request_from_state, request_to_state
 from promptmill.prompting.model import ImageRequest, TextRequest
-from tests.support.builders import AT, AT_MS, PROMPT, a_caller, a_job, an_enhance_request, an_image_request, an_origin
+from tests.support.builders import (
+    AT,
+    AT_MS,
+    PROMPT,
+    a_caller,
+    a_claim,
+    a_job,
+    an_enhance_request,
+    an_image_request,
+    an_origin,
+    some_limits,
+)
+from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.fakes import MemoryJobStore
 
 if TYPE_CHECKING:
+    from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
+    from promptmill.limits.spending.store import SpendingStore
 
 CONFIGURED = {"enhance": ["claude-haiku-4.5", "nova-2-lite"], "image": ["flux-schnell"]}
 
@@ -106,14 +120,28 @@ def test_a_style_is_said_in_the_prompt() -> None:
     assert asdict(assemble_request(job))["prompt"] == "a red fox, watercolour style"
 
 
-def assemble(jobs: JobStore, job_id: str, configured: dict[str, list[str]] | None = None) -> dict[str, Any]:
-    return assemble_prompt(job_id, jobs=jobs, configured=configured or CONFIGURED, at_ms=AT_MS)
+def assemble(
+    jobs: JobStore,
+    job: Job,
+    configured: dict[str, list[str]] | None = None,
+    *,
+    spending: SpendingStore | None = None,
+    concurrent_jobs: int = 100,
+    at_ms: int = AT_MS,
+) -> dict[str, Any]:
+    return assemble_prompt(
+        a_claim(job, some_limits(concurrent_jobs=concurrent_jobs)),
+        jobs=jobs,
+        spending=spending or MemorySpending(),
+        configured=configured or CONFIGURED,
+        at_ms=at_ms,
+    )
 
 
 def test_assembling_begins_the_job_writes_its_request_and_names_the_models_best_first(jobs: JobStore) -> None:
     job = a_job()
     jobs.add(job)
-    assert assemble(jobs, job.id) == {
+    assert assemble(jobs, job) == {
         "candidates": [
             {"provider": "bedrock", "model": "claude-haiku-4.5"},
             {"provider": "bedrock", "model": "nova-2-lite"},
@@ -129,16 +157,16 @@ def test_assembling_begins_the_job_writes_its_request_and_names_the_models_best_
 def test_assembling_twice_gives_the_same_and_keeps_when_the_job_began(jobs: JobStore) -> None:
     job = a_job()
     jobs.add(job)
-    first = assemble(jobs, job.id)
+    first = assemble(jobs, job)
     before = jobs.load_work(job.id)
-    assert assemble_prompt(job.id, jobs=jobs, configured=CONFIGURED, at_ms=AT_MS + 5000) == first
+    assert assemble(jobs, job, at_ms=AT_MS + 5000) == first
     assert jobs.load_work(job.id) == before
 
 
 def test_the_model_asked_for_is_tried_first_and_nothing_dearer_after_it(jobs: JobStore) -> None:
     job = a_job(input={"prompt": PROMPT, "model": "nova-2-lite"})
     jobs.add(job)
-    models = [candidate["model"] for candidate in assemble(jobs, job.id)["candidates"]]
+    models = [candidate["model"] for candidate in assemble(jobs, job)["candidates"]]
     assert models == ["nova-2-lite", "rules"]
 
 
@@ -147,7 +175,7 @@ def test_a_job_that_is_over_is_not_assembled(jobs: JobStore, status: str) -> Non
     job = a_job(status)
     jobs.add(job)
     with pytest.raises(errors.JobSettled):
-        assemble(jobs, job.id)
+        assemble(jobs, job)
     assert jobs.load_work(job.id).request is None
 
 
@@ -156,7 +184,7 @@ def test_a_job_whose_model_cannot_be_used_any_more_fails_with_a_reason() -> None
     job = a_job(input={"prompt": PROMPT, "model": "claude-sonnet-4.5"})
     jobs.add(job)
     with pytest.raises(errors.InvalidInput):
-        assemble_prompt(job.id, jobs=jobs, configured=CONFIGURED, at_ms=AT_MS + 365 * 24 * 3600 * 1000)
+        assemble(jobs, job, at_ms=AT_MS + 365 * 24 * 3600 * 1000)
 
 
 def test_a_model_that_is_configured_but_unknown_is_a_fault_of_ours() -> None:
@@ -164,4 +192,4 @@ def test_a_model_that_is_configured_but_unknown_is_a_fault_of_ours() -> None:
     job = a_job()
     jobs.add(job)
     with pytest.raises(errors.BrokenContractError):
-        assemble(jobs, job.id, {"enhance": ["no-such-model"], "image": []})
+        assemble(jobs, job, {"enhance": ["no-such-model"], "image": []})

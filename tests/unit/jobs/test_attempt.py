@@ -112,7 +112,7 @@ def test_images_are_kept_once_and_described_by_what_was_kept(jobs: JobStore) -> 
         assert image["sha256"] == hashlib.sha256(content).hexdigest()
     assert len(artifacts.objects) == 2
     assert after.usage == {"model": IMAGE_MODEL, "images": 2, "truncated": False, "fallback": False}
-    assert after.cost == {"model_usd": "0.000011059", "estimated": False}  # 2 x 64 x 32 pixels at 0.0027 a megapixel
+    assert after.cost == {"model_usd": "0.00001106", "estimated": False}  # 2 x 64 x 32 pixels at 0.0027 a megapixel
 
 
 def test_images_without_a_place_to_keep_them_are_a_mistake_of_ours(jobs: JobStore) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from promptmill.jobs.intake import initial_state, new_job
 from promptmill.jobs.records import job_item
 from promptmill.jobs.requests import EnhanceJob, ImageJob
-from tests.support.builders import AT_MS, a_caller, a_policy, an_enhance_request, an_image_request, an_origin
+from tests.support.builders import AT_MS, a_caller, an_enhance_request, an_image_request, an_origin, some_limits
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html and
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
@@ -54,7 +54,7 @@ LARGEST = [
 
 def state_of(request: EnhanceJob | ImageJob) -> dict[str, Any]:
     job = new_job(request, a_caller(), an_origin(), at_ms=AT_MS, retention_days=3650)
-    return initial_state(job, a_policy())
+    return initial_state(job, some_limits())
 
 
 @pytest.mark.parametrize("request_", LARGEST, ids=["enhance", "image"])

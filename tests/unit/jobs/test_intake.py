@@ -24,7 +24,9 @@ from tests.support.builders import (
     an_enhance_request,
     an_image_request,
     an_origin,
+    plans_of,
 )
+from tests.unit.jobs.attempts import CONFIGURED
 from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore, MemoryRates, MemoryRecords
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def an_intake(
 ) -> Intake:
     jobs = jobs if jobs is not None else MemoryJobStore()
     records = MemoryRecords(jobs)
-    return Intake(jobs, MemoryRates(tat_ms), workflow or FakeWorkflow(), records, POLICY, retention_days=90)
+    plans = plans_of(POLICY)
+    return Intake(jobs, MemoryRates(tat_ms), workflow or FakeWorkflow(), records, plans, CONFIGURED, retention_days=90)
 
 
 def submit(intake: Intake, request: EnhanceJob | ImageJob | None = None) -> tuple[Job, Standing]:
@@ -90,7 +93,16 @@ def test_the_execution_gets_ids_the_limiters_numbers_the_deadline_and_the_first_
     assert started(intake)[job.id] == {
         "job_id": job.id,
         "owner": OWNER,
-        "rate": {"policy": "anonymous", "interval_ms": 6000, "tolerance_ms": 12_000},
+        "limits": {
+            "subject": OWNER,
+            "policy": "anonymous",
+            "interval_ms": 6000,
+            "tolerance_ms": 12_000,
+            "concurrent_jobs": 100,
+            "images_per_day": 100,
+            "daily_nanousd": 10_000 * 10**9,
+        },
+        "reservation": {"day": AT[:10], "nanousd": job.reservation.nanousd, "images": 0},
         "deadline_ms": AT_MS + 300_000,
         "outcome_event_id": outcome_event_id(job.id),
         "event": accepted_event(job),

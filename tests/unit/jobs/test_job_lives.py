@@ -14,13 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from promptmill import errors
 from promptmill.events.envelope import outcome_event_id
-from promptmill.jobs.ledger import total_cost
+from promptmill.jobs.ledger import paid_nanousd, total_cost
 from promptmill.jobs.model import Job
 from promptmill.providers.cost import format_usd
 from tests.support.builders import OTHER_OWNER, OWNER
 from tests.support.walk import TaskFailed, Walk
 from tests.unit.jobs.attempts import failing
-from tests.unit.jobs.job_world import KILLED, Crash, JobWorld
+from tests.unit.jobs.job_world import KILLED, LIMITS, Crash, JobWorld
 from tests.unit.jobs.settling import always
 
 KEYS = st.sampled_from([None, "a", "b"])
@@ -202,6 +202,20 @@ class JobLives(RuleBasedStateMachine):
                 assert job.cost == {"model_usd": format_usd(total.usd), "estimated": total.estimated}
 
     @invariant()
+    def spending_stays_within_its_cap_and_a_job_within_its_reservation(self) -> None:
+        for account in self.world.spending.days.values():
+            assert account.spent_nanousd <= account.nanousd <= LIMITS.allowance.daily_nanousd
+        assert all(len(jobs) <= LIMITS.allowance.concurrent_jobs for jobs in self.world.spending.open.values())
+        for job in self.world.jobs.jobs.values():
+            assert paid_nanousd(job.cost) <= job.reservation.nanousd
+
+    @invariant()
+    def a_closed_job_holds_no_reservation_but_one_that_its_execution_is_about_to_give_back(self) -> None:
+        late = {job_id for job_id, _ in self._running()}
+        held = frozenset().union(*self.world.spending.open.values())
+        assert all(self.world.jobs.jobs[job_id].due_at is not None for job_id in held - late)
+
+    @invariant()
     def a_key_pays_for_one_job(self) -> None:
         for job_ids in self.keys.values():
             assert len(job_ids & set(self.world.provider.calls)) <= 1
@@ -217,6 +231,9 @@ class JobLives(RuleBasedStateMachine):
         for _, walk in self._running():
             walk.to_the_end()
         self._all_is_well()
+        assert not any(self.world.spending.open.values())
+        for account in self.world.spending.days.values():
+            assert account.nanousd == account.spent_nanousd
 
     def _all_is_well(self) -> None:
         told = [detail["metadata"] for _, detail in self.world.events]

@@ -16,7 +16,8 @@ from promptmill.jobs.replay.recorded import answer_for
 from promptmill.providers.interface import Usage
 from promptmill.providers.recorded import RecordedProvider
 from promptmill.providers.rules import RulesProvider
-from tests.support.builders import AT_MS, IMAGE_INPUT, OTHER_OWNER, a_job
+from tests.support.builders import AT_MS, IMAGE_INPUT, OTHER_OWNER, a_claim, a_job
+from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.attempts import (
     CONFIGURED,
     OTHER_TEXT_MODEL,
@@ -53,7 +54,11 @@ def a_replay(jobs: JobStore, source: Job, **fields: Any) -> Job:
 
 
 def assemble(jobs: JobStore, job: Job) -> dict[str, Any]:
-    return assemble_prompt(job.id, jobs=jobs, configured=CONFIGURED, at_ms=AT_MS)
+    return assembled_at(jobs, job, AT_MS)
+
+
+def assembled_at(jobs: JobStore, job: Job, at_ms: int) -> dict[str, Any]:
+    return assemble_prompt(a_claim(job), jobs=jobs, spending=MemorySpending(), configured=CONFIGURED, at_ms=at_ms)
 
 
 def replay(jobs: JobStore, job: Job, artifacts: MemoryArtifacts | None = None) -> dict[str, Any]:
@@ -197,7 +202,7 @@ def test_a_model_that_is_called_no_more_is_still_replayed(jobs: JobStore) -> Non
     attempt(jobs, source, FakeProvider(a_text_answer()), model="claude-sonnet-4.5")
     job = a_replay(jobs, source)
     after_its_end_ms = AT_MS + 365 * 24 * 3600 * 1000
-    answer = assemble_prompt(job.id, jobs=jobs, configured=CONFIGURED, at_ms=after_its_end_ms)
+    answer = assembled_at(jobs, job, after_its_end_ms)
     assert answer == {"candidates": [{"provider": "recorded", "model": "claude-sonnet-4.5"}]}
 
 

@@ -60,9 +60,14 @@ def test_the_rules_come_last_wherever_they_are_configured() -> None:
     assert chosen("enhance", None, "rules", "cheap", "cheap") == ["cheap", "rules"]
 
 
-def test_a_model_without_a_price_is_no_fallback_for_one_that_has_a_price() -> None:
+def test_a_model_without_a_price_is_not_tried_and_cannot_be_asked_for() -> None:
     catalog = (*CATALOG, an_unpriced_model())
     assert chosen("enhance", "middle", "mystery", catalog=catalog) == ["middle", "rules"]
+    assert chosen("enhance", None, "mystery", "cheap", catalog=catalog) == ["cheap", "rules"]
+    with pytest.raises(InvalidInput):
+        chosen("enhance", "mystery", catalog=catalog)
+    with pytest.raises(BrokenContractError):
+        chosen("chat", None, "mystery", catalog=catalog)
 
 
 def test_a_cheaper_picture_at_fewer_priced_steps_is_not_cheaper() -> None:

@@ -13,6 +13,7 @@ from local.sam import ROOT
 from promptmill.clock import epoch_ms
 from promptmill.http.cancel_routes import cancel_api
 from promptmill.http.deletion_routes import deletion_api
+from promptmill.http.limits_routes import limits_api
 from promptmill.http.me_routes import me_api
 from promptmill.http.read_routes import read_api
 from promptmill.http.redrive_routes import redrive_api
@@ -26,12 +27,13 @@ from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.settings import settings
-from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, TEXT_RESULT, a_job, a_policy
+from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, TEXT_RESULT, a_claim, a_job, a_policy, plans_of
 from tests.support.functions import handler
 from tests.unit.execution.fakes import FakeExecutions
 from tests.unit.execution.histories import failed_in
 from tests.unit.http.test_delete_me import FakeDeletion
 from tests.unit.identity.users import MemoryUsers, a_sign_in
+from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
 from tests.unit.jobs.erasing import Leaving
 from tests.unit.jobs.fakes import (
@@ -71,8 +73,12 @@ def a_store(event: dict[str, Any], kind: str, *, assembled: bool) -> MemoryJobSt
     jobs = MemoryJobStore()
     jobs.add(a_job(id=event["job_id"], kind=kind, input=IMAGE_INPUT if kind == "image" else TEXT_INPUT))
     if assembled:
-        assemble_prompt(event["job_id"], jobs=jobs, configured=MODELS)
+        assemble(jobs, event["job_id"])
     return jobs
+
+
+def assemble(jobs: MemoryJobStore, job_id: str) -> dict[str, Any]:
+    return assemble_prompt(a_claim(jobs.jobs[job_id]), jobs=jobs, spending=MemorySpending(), configured=MODELS)
 
 
 def test_every_function_has_an_event_and_every_event_a_function() -> None:
@@ -110,7 +116,7 @@ def test_authorize_caller_lets_the_key_of_its_event_into_the_stage_of_its_event(
 def test_submit_job_accepts_its_event() -> None:
     workflow = FakeWorkflow()
     jobs = MemoryJobStore()
-    intake = Intake(jobs, MemoryRates(), workflow, MemoryRecords(jobs), a_policy(), 90)
+    intake = Intake(jobs, MemoryRates(), workflow, MemoryRecords(jobs), plans_of(a_policy()), MODELS, 90)
     answer = resolve(submit_api(intake), sample("submit_job"), None)
     assert answer["statusCode"] == 202
     assert list(workflow.started) == [json.loads(answer["body"])["id"]]
@@ -120,7 +126,7 @@ def test_the_event_of_generate_prompt_is_a_body_that_route_takes() -> None:
     """Its job is refused by the limit, so that nobody waits for it."""
     jobs = MemoryJobStore()
     rates = MemoryRates(tat_ms=1 << 50)
-    intake = Intake(jobs, rates, FakeWorkflow(), MemoryRecords(jobs), a_policy(), 90)
+    intake = Intake(jobs, rates, FakeWorkflow(), MemoryRecords(jobs), plans_of(a_policy()), MODELS, 90)
     answer = resolve(submit_api(intake), sample("submit_job-generate_prompt"), None)
     assert answer["statusCode"] == 429
 
@@ -130,7 +136,7 @@ def test_submit_job_replays_the_job_of_its_event() -> None:
     owner = caller_of(event, salt=SALT).owner
     source_id = event["pathParameters"]["job_id"]
     jobs.add(a_job("failed", id=source_id, owner=owner, expires_at_seconds=4_000_000_000))
-    intake = Intake(jobs, MemoryRates(), workflow, MemoryRecords(jobs), a_policy(), 90)
+    intake = Intake(jobs, MemoryRates(), workflow, MemoryRecords(jobs), plans_of(a_policy()), MODELS, 90)
     answer = resolve(submit_api(intake), event, None)
     assert answer["statusCode"] == 202
     replayed = json.loads(answer["body"])
@@ -172,6 +178,13 @@ def test_read_jobs_compares_the_jobs_of_its_event() -> None:
 @pytest.mark.parametrize("name", ["read_jobs-health", "read_jobs-models"])
 def test_read_jobs_answers_what_needs_no_job(name: str) -> None:
     assert resolve(read_api(MemoryJobStore(), MemoryArtifacts()), sample(name), None)["statusCode"] == 200
+
+
+def test_read_limits_answers_the_user_of_its_event() -> None:
+    api = limits_api(MemoryRates(), MemorySpending(), lambda: plans_of(a_policy(name="user")))
+    answer = resolve(api, sample("read_limits"), None)
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["plan"] == "user"
 
 
 def test_cancel_job_cancels_the_job_of_its_event() -> None:
@@ -259,7 +272,9 @@ def test_sweep_jobs_begins_nothing_it_has_no_time_to_finish() -> None:
 
 def test_assemble_prompt_names_the_models_of_its_job() -> None:
     event = sample("assemble_prompt")
-    answer = handler("assemble_prompt")(event, None, jobs=a_store(event, "enhance", assembled=False))
+    answer = handler("assemble_prompt")(
+        event, None, jobs=a_store(event, "enhance", assembled=False), spending=MemorySpending()
+    )
     assert answer["candidates"][0]["model"] == sample("invoke_bedrock")["model"]
 
 
@@ -297,11 +312,11 @@ def test_replay_recorded_gives_the_answer_of_the_job_its_events_job_replays() ->
     jobs = MemoryJobStore()
     jobs.add(a_job(id=source_id, expires_at_seconds=2**33))
     jobs.add(a_job(id=event["job_id"], replay_of=source_id, replay_mode=ReplayMode.RECORDED, expires_at_seconds=2**33))
-    assemble_prompt(source_id, jobs=jobs, configured=MODELS)
+    assemble(jobs, source_id)
     handler("invoke_bedrock")(
         sample("invoke_bedrock"), None, jobs=jobs, provider=FakeProvider(a_text_answer("Write a letter."))
     )
-    (candidate,) = assemble_prompt(event["job_id"], jobs=jobs, configured=MODELS)["candidates"]
+    (candidate,) = assemble(jobs, event["job_id"])["candidates"]
     assert candidate["model"] == event["model"]
     answer = handler("replay_recorded")(event, None, jobs=jobs, artifacts=MemoryArtifacts())
     assert answer["cost"] == {"model_usd": "0", "estimated": False}

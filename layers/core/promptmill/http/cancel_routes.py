@@ -27,8 +27,14 @@ def default_settlement() -> Settlement:
     from promptmill.jobs.gateway import generation_workflow
     from promptmill.jobs.settling.settlement import Settlement
     from promptmill.jobs.settling.store import settling_store
+    from promptmill.limits.spending.store import spending_store
 
-    return Settlement(settling_store(attempts=EDGE_ATTEMPTS), generation_workflow(), event_bus())
+    return Settlement(
+        settling_store(attempts=EDGE_ATTEMPTS),
+        generation_workflow(),
+        event_bus(),
+        spending_store(attempts=EDGE_ATTEMPTS),
+    )
 
 
 @cache

@@ -21,6 +21,7 @@ _MODELS = {
     "jobs": ("JobList", "A page of the caller's jobs."),
     "generated": ("GeneratedPrompt", "The enhanced prompt."),
     "health": ("Health", "The API is up."),
+    "limits": ("Limits", "The caller's limits."),
     "models": ("ModelList", "The catalog."),
     "openapi": (None, "The OpenAPI document."),
     "deletion": ("Deletion", "The deletion has begun."),

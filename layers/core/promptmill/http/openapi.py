@@ -27,6 +27,7 @@ def openapi_document() -> dict[str, Any]:
     from promptmill.http.cancel_routes import cancel_api
     from promptmill.http.deletion_routes import deletion_api
     from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS, gateway_response
+    from promptmill.http.limits_routes import limits_api
     from promptmill.http.list_parameters import list_parameters
     from promptmill.http.me_routes import me_api
     from promptmill.http.read_routes import read_api
@@ -38,13 +39,13 @@ def openapi_document() -> dict[str, Any]:
         [(model, "serialization") for model in ANSWERS], ref_template="#/components/schemas/{model}"
     )
     document: dict[str, Any] = {}
-    for api in (submit_api(), read_api(), cancel_api(), redrive_api(), me_api(), deletion_api()):
+    for api in (submit_api(), read_api(), cancel_api(), redrive_api(), me_api(), deletion_api(), limits_api()):
         part = json.loads(
             api.get_openapi_json_schema(
                 title="Promptmill",
                 version="1",
                 description=DESCRIPTION,
-                tags=["Jobs", "Users", "Service"],
+                tags=["Jobs", "Users", "Limits", "Service"],
                 security_schemes={},
             )
         )

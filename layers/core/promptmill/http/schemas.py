@@ -278,7 +278,44 @@ class Deletion(_Answer):
     user: str
 
 
+class RequestLimit(_Answer):
+    limit: int = Field(description="Jobs per period in the long run.")
+    period_seconds: int
+    burst: int = Field(description="Jobs at once after a pause.")
+    remaining: int
+    reset_seconds: int = Field(description="Until one more is free.")
+
+
+class CountLimit(_Answer):
+    limit: int
+    used: int
+    remaining: int
+
+
+class DailyCountLimit(CountLimit):
+    resets_at: str = Timestamp
+
+
+class DailySpendingLimit(_Answer):
+    limit: str = Usd
+    spent: str = Usd
+    reserved: str = Usd
+    remaining: str = Usd
+    resets_at: str = Timestamp
+
+
+class Limits(_Answer):
+    """A day is one in UTC."""
+
+    object: Literal["limits"]
+    plan: Literal["anonymous", "user", "key"]
+    requests: RequestLimit
+    concurrent_jobs: CountLimit
+    images_per_day: DailyCountLimit
+    daily_usd: DailySpendingLimit
+
+
 ANSWERS: tuple[type[BaseModel], ...] = (
     *(Job, JobList, JobDiff, Execution, Redrive, Problem),
-    *(GeneratedPrompt, Health, ModelList, User, Deletion),
+    *(GeneratedPrompt, Health, ModelList, User, Deletion, Limits),
 )

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from promptmill.clock import epoch_ms, now_ms, timestamp
-from promptmill.errors import ContentBlocked, InvalidHeader, RateLimited, Unauthenticated, describe_code
+from promptmill.clock import epoch_ms, now_ms
+from promptmill.errors import (
+    BudgetExhausted,
+    ContentBlocked,
+    InvalidHeader,
+    RateLimited,
+    Unauthenticated,
+    describe_code,
+)
 from promptmill.http import problem
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.body import reads_body
@@ -32,10 +39,11 @@ from promptmill.http.resolver import (
 )
 from promptmill.http.trace import trace_of
 from promptmill.jobs.intake import Intake, Origin
-from promptmill.jobs.model import JobStatus, ReplayMode
+from promptmill.jobs.model import JobStatus
 from promptmill.jobs.requests import EnhanceJob, GeneratePrompt, ImageJob, JobRequest
 from promptmill.jobs.waiting import wait_for_end
-from promptmill.limits.gcra import RatePolicy, Standing
+from promptmill.limits.gcra import Standing
+from promptmill.limits.view import next_day
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -44,6 +52,7 @@ if TYPE_CHECKING:
     from promptmill.artifacts.store import ArtifactStore
     from promptmill.jobs.intake import Replay
     from promptmill.jobs.model import Job
+    from promptmill.limits.gcra import RatePolicy
 
 GENERATE_WAIT_MS = 25_000
 
@@ -55,14 +64,20 @@ def default_intake() -> Intake:
     from promptmill.idempotency.store import idempotency_store
     from promptmill.jobs.gateway import generation_workflow
     from promptmill.jobs.store import job_store
+    from promptmill.limits.default import default_plans
     from promptmill.limits.store import rate_store
+    from promptmill.providers.default import configured_models
 
-    limit, period, burst, retention = settings().require(
-        "rate_limit", "rate_period_seconds", "rate_burst", "job_retention_days"
+    (retention,) = settings().require("job_retention_days")
+    return Intake(
+        job_store(attempts=EDGE_ATTEMPTS),
+        rate_store(),
+        generation_workflow(),
+        idempotency_store(),
+        default_plans(),
+        configured_models(),
+        int(retention),
     )
-    jobs = job_store(attempts=EDGE_ATTEMPTS)
-    policy = RatePolicy("anonymous", int(limit), int(period), int(burst))
-    return Intake(jobs, rate_store(), generation_workflow(), idempotency_store(), policy, int(retention))
 
 
 @cache
@@ -130,7 +145,7 @@ def submit_api(
             headers |= accepted_headers(app, job)
             return job_answer(app, job, HTTPStatus.ACCEPTED, artifacts=links, headers=headers)
         if job.status is not JobStatus.SUCCEEDED:
-            return _failed(app, job, parts.policy, headers)
+            return _failed(app, job, parts.policy_of(caller(app)), headers)
         return json_response(HTTPStatus.OK, generated_prompt(job), headers)
 
     add_replay_route(app, lambda: (intake or default_intake()).jobs, accept)
@@ -169,29 +184,18 @@ def _submit(
         raise Unauthenticated
     if who.key is not None and origin.idempotency_key is None:
         raise InvalidHeader("An API key must send an Idempotency-Key.")
-    if replay is None or replay.mode is ReplayMode.LIVE:
-        check_model(request)
+    policy = intake.policy_of(who)
     try:
         submission = intake.submit(request, who, origin, at_ms=now_ms(), replay=replay)
     except RateLimited as error:
-        spent = _spent(intake.policy, error.retry_after_seconds)
+        spent = _spent(policy, error.retry_after_seconds)
         app.append_context(rate_headers=spent)  # type: ignore[no-untyped-call]
         raise
     job = submission.job
     note_in_log(job_id=job.id, kind=job.kind)
     if submission.replayed:
-        return job, rate_headers(submission.standing, intake.policy) | {"Idempotency-Replayed": "true"}
-    return job, rate_headers(submission.standing, intake.policy, taken=1)
-
-
-def check_model(request: EnhanceJob | ImageJob) -> None:
-    """Raises ``InvalidInput`` at ``/model`` when the request names a model that cannot be used."""
-    if request.model is not None:
-        from datetime import date
-
-        from promptmill.providers.catalog import candidates
-
-        candidates(request.kind, request.model, (), date.fromisoformat(timestamp(now_ms())[:10]))
+        return job, rate_headers(submission.standing, policy) | {"Idempotency-Replayed": "true"}
+    return job, rate_headers(submission.standing, policy, taken=1)
 
 
 def _spent(policy: RatePolicy, seconds: int) -> dict[str, str]:
@@ -207,6 +211,10 @@ def _failed(app: APIGatewayRestResolver, job: Job, policy: RatePolicy, headers: 
         status = HTTPStatus.TOO_MANY_REQUESTS
         seconds = -(-policy.interval_ms // 1000)
         headers = {**_spent(policy, seconds), "Retry-After": str(seconds)}
+    elif code == BudgetExhausted.code:
+        status = HTTPStatus.TOO_MANY_REQUESTS
+        at_ms = now_ms()
+        headers = {**headers, "Retry-After": str(-(-(epoch_ms(next_day(at_ms)) - at_ms) // 1000))}
     elif code == ContentBlocked.code:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
     detail, retryable = describe_code(code)

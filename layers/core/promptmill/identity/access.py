@@ -69,6 +69,7 @@ ROUTES = {
     "readExecution": _READ,
     "diffJobs": _READ,
     "replayJob": _WRITE,
+    "readLimits": _READ,
     "readMe": _PERSON,
     "changeMe": _PERSON,
     "redriveJob": _OPERATOR,

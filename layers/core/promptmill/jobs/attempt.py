@@ -20,11 +20,13 @@ from promptmill.errors import (
     PromptmillError,
     ProviderAnswerBroken,
     ProviderTimeout,
+    ReservationExhausted,
     StoreUnavailable,
 )
 from promptmill.jobs.ledger import Call, CallStatus, next_number, total_cost
 from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.jobs.waiting import rest
+from promptmill.limits.money import to_nanousd
 from promptmill.prompting.assemble import request_from_state
 from promptmill.prompting.model import TextRequest
 from promptmill.providers.catalog import find_model
@@ -69,8 +71,9 @@ def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
     The text of a job that asks for it goes to ``chunks`` as it comes; None is this process's own store.
     When another run of the step got the job its result first, its figures are returned. Raises the provider's error
     after settling the ledger with it, ``JobSettled`` when the job is over, and, before anything is paid,
-    ``DeadlinePassed``, ``ModelUnpriced``, or ``StoreUnavailable`` when another run is at work on the job. A call that
-    the job's deadline cuts is settled as one that timed out, and raises ``DeadlinePassed``.
+    ``DeadlinePassed``, ``ModelUnpriced``, ``ReservationExhausted`` when the job could come to cost more than was
+    reserved for it, or ``StoreUnavailable`` when another run is at work on the job. A call that the job's deadline cuts
+    is settled as one that timed out, and raises ``DeadlinePassed``.
     """
     work = jobs.load_work(job_id)
     if (done := _done(work.job)) is not None:
@@ -87,6 +90,8 @@ def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
         started_at=timestamp(clock()),
         upper_bound_usd=upper_bound_usd(model, request),
     )
+    if call.upper_bound_usd and to_nanousd(total_cost([*work.calls, call]).usd) > work.job.reservation.nanousd:
+        raise ReservationExhausted
     cost = _cost([*work.calls, call])
     if not jobs.start_call(work.job, call, cost=cost):
         if (done := _done(jobs.load_work(job_id).job)) is not None:

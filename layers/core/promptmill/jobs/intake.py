@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import epoch_ms, new_id, timestamp
@@ -19,8 +20,12 @@ from promptmill.events.envelope import accepted_event, outcome_event_id
 from promptmill.idempotency.record import Repeat, digest_request, judge, new_record
 from promptmill.jobs.model import Job, JobStatus, ReplayMode
 from promptmill.limits.gcra import standing
+from promptmill.limits.plan import limits_of
+from promptmill.limits.spending.reservation import Reservation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from promptmill.idempotency.record import IdempotencyRecord
     from promptmill.idempotency.store import IdempotencyStore
     from promptmill.identity.caller import Caller
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from promptmill.jobs.requests import EnhanceJob, ImageJob
     from promptmill.jobs.store import JobStore
     from promptmill.limits.gcra import RatePolicy, Standing
+    from promptmill.limits.plan import Limits
     from promptmill.limits.store import RateStore
 
 SECONDS_PER_DAY = 24 * 60 * 60
@@ -72,14 +78,22 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The outside parts a job comes in through, and the rules it comes in under."""
+    """The outside parts a job comes in through, and the rules it comes in under.
+
+    ``plans`` has the limits by plan, ``configured`` the models' aliases by kind, best first.
+    """
 
     jobs: JobStore
     rates: RateStore
     workflow: GenerationWorkflow
     records: IdempotencyStore
-    policy: RatePolicy
+    plans: Mapping[str, Limits] = field(hash=False)
+    configured: Mapping[str, Sequence[str]] = field(hash=False)
     retention_days: int
+
+    def policy_of(self, caller: Caller) -> RatePolicy:
+        """The rate that holds for a caller."""
+        return limits_of(caller, self.plans).rate
 
     def submit(
         self,
@@ -93,20 +107,25 @@ class Intake:
         """Stores the job and starts its execution, once per idempotency key.
 
         Raises ``RateLimited`` when the caller is plainly over the limit, nothing being stored then; the execution's own
-        check is the one that decides. Raises ``WorkflowUnavailable`` when the execution cannot be started, the job
-        being settled as failed then; ``StoreUnavailable`` when nothing could be stored. An execution that is at work
-        although Step Functions did not say so counts as started: its job will be charged. A key that was used raises
-        ``IdempotencyMismatch`` with another request, ``RequestInFlight`` while the same one is being accepted.
+        check is the one that decides. Raises ``InvalidInput`` when the model that is asked for cannot be used, and
+        ``BrokenContractError`` when none that is configured can. Raises ``WorkflowUnavailable`` when the execution
+        cannot be started, the job being settled as failed then; ``StoreUnavailable`` when nothing could be stored. An
+        execution that is at work although Step Functions did not say so counts as started: its job will be charged. A
+        key that was used raises ``IdempotencyMismatch`` with another request, ``RequestInFlight`` while the same one is
+        being accepted.
         """
-        now = standing(self.rates.peek(caller.owner, self.policy), at_ms, self.policy)
+        limits = limits_of(caller, self.plans)
+        now = standing(self.rates.peek(caller.subject, limits.rate), at_ms, limits.rate)
         key = origin.idempotency_key
         digest = _digest(request, replay) if key else ""
         if now.is_over:
             record = self.records.get(caller.owner, key, at_ms=at_ms) if key else None
             if record is None:
-                raise over_limit(now, self.policy)
+                raise over_limit(now, limits.rate)
             return self._repeat(record, key, digest, now, caller, at_ms)
         job = new_job(request, caller, origin, at_ms=at_ms, retention_days=self.retention_days, replay=replay)
+        if job.replay_mode is not ReplayMode.RECORDED:
+            job = replace(job, reservation=self._reservation(job))
         if key is None:
             self.jobs.add(job)
         else:
@@ -116,6 +135,13 @@ class Intake:
                 return self._repeat(taken, key, digest, now, caller, at_ms)
         self._start(job, key, caller, at_ms)
         return Submission(job, now)
+
+    def _reservation(self, job: Job) -> Reservation:
+        from promptmill.jobs.reserving import reservation_for
+        from promptmill.providers.catalog import candidates
+
+        on = date.fromisoformat(job.created_at[:10])
+        return reservation_for(job, candidates(job.kind, job.input.get("model"), self.configured[job.kind], on))
 
     def _repeat(
         self, record: IdempotencyRecord, key: str | None, digest: str, now: Standing, caller: Caller, at_ms: int
@@ -133,7 +159,7 @@ class Intake:
 
     def _start(self, job: Job, key: str | None, caller: Caller, at_ms: int) -> None:
         try:
-            self.workflow.start(job.id, initial_state(job, self.policy))
+            self.workflow.start(job.id, initial_state(job, limits_of(caller, self.plans)))
         except (WorkflowUnavailable, BrokenContractError) as error:
             error_record = {"code": WorkflowUnavailable.code, "step": "StartExecution"}
             if self.jobs.settle_unstarted(job.id, at=timestamp(at_ms), error=error_record):
@@ -164,9 +190,9 @@ def new_job(
     retention_days: int,
     replay: Replay | None = None,
 ) -> Job:
-    """The queued job of a request. Its input is the request as validated, with its defaults.
+    """The queued job of a request, with nothing reserved. Its input is the request as validated, with its defaults.
 
-    A replay has the owner of what it replays, whoever asks: the content stays with whom it belongs to.
+    A replay has the owner of what it replays, whoever asks: the content stays with whom it belongs to. Who asks pays.
     """
     content = request.model_dump(mode="json", exclude={"kind", "metadata", "deadline_seconds"}, exclude_none=True)
     job_id = new_id("job", at_ms)
@@ -175,6 +201,8 @@ def new_job(
         kind=request.kind,
         status=JobStatus.QUEUED,
         owner=replay.owner if replay else caller.owner,
+        subject=caller.subject,
+        reservation=Reservation(day=timestamp(at_ms)[:10], nanousd=0, images=0),
         created_at=timestamp(at_ms),
         deadline_at=timestamp(at_ms + request.deadline_seconds * 1000),
         expires_at_seconds=at_ms // 1000 + retention_days * SECONDS_PER_DAY,
@@ -189,12 +217,19 @@ def new_job(
     )
 
 
-def initial_state(job: Job, policy: RatePolicy) -> dict[str, Any]:
-    """The execution's input: ids, the limiter's numbers, the deadline, and the event that announces the job."""
+def initial_state(job: Job, limits: Limits) -> dict[str, Any]:
+    """The execution's input: ids, the limits' numbers, the deadline, and the event that announces the job."""
     return {
         "job_id": job.id,
         "owner": job.owner,
-        "rate": {"policy": policy.name, "interval_ms": policy.interval_ms, "tolerance_ms": policy.tolerance_ms},
+        "limits": {
+            "subject": job.subject,
+            "policy": limits.rate.name,
+            "interval_ms": limits.rate.interval_ms,
+            "tolerance_ms": limits.rate.tolerance_ms,
+            **asdict(limits.allowance),
+        },
+        "reservation": asdict(job.reservation),
         "deadline_ms": epoch_ms(job.deadline_at),
         "outcome_event_id": outcome_event_id(job.id),
         "event": accepted_event(job),

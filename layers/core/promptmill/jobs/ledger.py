@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from promptmill.limits.money import to_nanousd
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,6 +54,11 @@ def total_cost(calls: Sequence[Call]) -> Cost:
     """What these calls cost: settled rows at their cost, unsettled ones at their upper bound."""
     usd = sum((call.upper_bound_usd if call.cost_usd is None else call.cost_usd for call in calls), Decimal(0))
     return Cost(usd, any(call.cost_usd is None or call.estimated for call in calls))
+
+
+def paid_nanousd(cost: dict[str, Any] | None) -> int:
+    """What a job's ``cost`` says was paid, in nano-dollars; the workflow reads it the same way."""
+    return to_nanousd(Decimal(cost["model_usd"])) if cost else 0
 
 
 def next_number(calls: Sequence[Call]) -> int:

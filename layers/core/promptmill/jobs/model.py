@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from promptmill.limits.spending.reservation import Reservation
 
 KINDS = ("enhance", "image")
 
@@ -42,16 +45,19 @@ class ReplayMode(StrEnum):
 class Job:
     """One job as stored. Times are RFC 3339 UTC, ``expires_at_seconds`` is the epoch second after which it is gone.
 
+    ``subject`` is on whose account it counts, and ``reservation`` what it may cost there.
     ``result``, ``usage`` and ``cost`` are written by the provider step and count only once ``status`` is succeeded
     (cost: always). ``step`` is the workflow state last reported. ``due_at`` is when the sweeper looks at the job; it is
-    None once the event of its outcome is out. ``self_url``, ``correlation_id`` and ``traceparent`` (W3C Trace Context)
-    are what its events say of the request that made it.
+    None once the event of its outcome is out and its reservation is settled. ``self_url``, ``correlation_id`` and
+    ``traceparent`` (W3C Trace Context) are what its events say of the request that made it.
     """
 
     id: str
     kind: str
     status: JobStatus
     owner: str
+    subject: str
+    reservation: Reservation
     created_at: str
     deadline_at: str
     expires_at_seconds: int

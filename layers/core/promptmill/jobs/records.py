@@ -6,17 +6,19 @@ What is nested is one JSON string per attribute, so that numbers keep their form
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 from promptmill.jobs.ledger import Call, CallStatus
 from promptmill.jobs.model import Job, JobStatus, ReplayMode
+from promptmill.limits.spending.reservation import Reservation
 
 Item = dict[str, dict[str, str]]
 
 _JSON_FIELDS = ("input", "metadata", "result", "error", "usage", "cost")
 _TEXT_FIELDS = (
-    *("kind", "status", "owner", "created_at", "deadline_at", "started_at", "finished_at", "step"),
+    *("kind", "status", "owner", "subject", "created_at", "deadline_at", "started_at", "finished_at", "step"),
     *("self_url", "correlation_id", "traceparent", "replay_of", "replay_mode"),
 )
 # The cost of a job that nothing was paid for; the workflow writes the same.
@@ -57,6 +59,7 @@ def job_item(job: Job) -> Item:
         **key(job.id, "JOB"),
         "job_id": {"S": job.id},
         "expires_at": {"N": str(job.expires_at_seconds)},
+        "reservation": {"S": to_json(asdict(job.reservation))},
         "gsi1pk": {"S": owner_pk(job.owner)},
         "gsi1sk": {"S": pk(job.id)},
     }
@@ -77,6 +80,11 @@ def job_of(item: Item) -> Job:
     fields["status"] = JobStatus(fields["status"])
     if "replay_mode" in fields:
         fields["replay_mode"] = ReplayMode(fields["replay_mode"])
+    if "reservation" in item:
+        fields["reservation"] = Reservation(**json.loads(item["reservation"]["S"]))
+    else:
+        # The job is older than reservations.
+        fields |= {"subject": fields["owner"], "reservation": Reservation(fields["created_at"][:10], 0, 0)}
     if "gsi2sk" in item:
         fields["due_at"] = item["gsi2sk"]["S"]
     return Job(id=item["job_id"]["S"], expires_at_seconds=int(item["expires_at"]["N"]), **fields)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import now_ms
-from promptmill.errors import JobNotFound, JobSettled, JobStateBroken, StoreUnavailable
+from promptmill.errors import JobNotFound, JobStateBroken, StoreUnavailable
 from promptmill.gateway import aws_client, error_code, store_errors
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.reach import Reach
@@ -90,8 +90,8 @@ class JobStore:
             raise JobNotFound
         return job_of(items[0])
 
-    def begin(self, job_id: str, *, at: str, step: str) -> Job:
-        """Marks the job running and returns it; raises ``JobSettled`` when it is past that."""
+    def begin(self, job_id: str, *, at: str, step: str) -> Job | None:
+        """Marks the job running and returns it, or as it is when it is over; None when it is gone."""
         with store_errors():
             try:
                 item = self._client.update_item(
@@ -104,10 +104,11 @@ class JobStore:
                     ExpressionAttributeNames={"#status": "status"},
                     ExpressionAttributeValues={**_ACTIVE, ":at": {"S": at}, ":step": {"S": step}},
                     ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )["Attributes"]
-            except self._client.exceptions.ConditionalCheckFailedException as error:
-                raise JobSettled from error
-        return job_of(item)
+            except self._client.exceptions.ConditionalCheckFailedException as refusal:
+                item = refusal.response.get("Item")
+        return job_of(item) if item else None
 
     def put_request(self, job: Job, request: dict[str, Any], *, models: Sequence[str]) -> None:
         """Writes the provider request beside its job, with the models to try; twice is harmless.

@@ -17,12 +17,12 @@ class RateStore:
         self._table = table
         self._client = client
 
-    def peek(self, owner: str, policy: RatePolicy) -> int | None:
+    def peek(self, subject: str, policy: RatePolicy) -> int | None:
         """The subject's arrival time in epoch milliseconds, possibly a moment old; None when it has none."""
         with store_errors():
             item = self._client.get_item(
                 TableName=self._table,
-                Key={"pk": {"S": f"RATE#{owner}#{policy.name}"}},
+                Key={"pk": {"S": f"RATE#{subject}#{policy.name}"}},
                 ProjectionExpression="tat",
             ).get("Item")
         return int(item["tat"]["N"]) if item else None

@@ -95,7 +95,7 @@ def candidates(
     """The models to try for a job, in order, each once.
 
     The requested one, then the configured ones, and for ``enhance`` the rule-based enhancer last; only models of this
-    kind that have not ended on that day.
+    kind that have a price and have not ended on that day.
 
     A request names a price as much as a model: its fallbacks are the configured models that cost no more than the
     requested one in every price. ``InvalidInput`` at ``/model`` for a requested model that cannot be used;
@@ -105,7 +105,8 @@ def candidates(
     unknown = sorted(set(configured) - {model.alias for model in models})
     if unknown:
         raise BrokenContractError(f"the configured models are not in the catalog: {', '.join(unknown)}")
-    usable = {model.alias: model for model in models if kind in model.kinds and not model.has_ended(on)}
+    priced = [model for model in models if model.price is not None]
+    usable = {model.alias: model for model in priced if kind in model.kinds and not model.has_ended(on)}
     order = [usable[alias] for alias in configured if alias in usable]
     order += [model for model in usable.values() if model.provider == "rules"]
     if requested_alias is not None:

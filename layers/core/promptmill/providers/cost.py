@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
+from decimal import ROUND_CEILING, Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from typing import TYPE_CHECKING
 
 from promptmill.errors import ModelUnpriced
@@ -74,8 +74,8 @@ def estimate_tokens(text: str) -> int:
 
 
 def format_usd(amount: Decimal) -> str:
-    """Plain decimal notation, rounded to ``USD_DECIMALS`` decimals, without trailing zeros: ``0.000412``, ``0``."""
-    rounded = amount.quantize(Decimal(1).scaleb(-USD_DECIMALS), ROUND_HALF_EVEN, _FORMAT)
+    """Plain decimal notation, rounded up to ``USD_DECIMALS`` decimals, without trailing zeros: ``0.000412``, ``0``."""
+    rounded = amount.quantize(Decimal(1).scaleb(-USD_DECIMALS), ROUND_CEILING, _FORMAT)
     text = f"{rounded:f}".rstrip("0").rstrip(".")
     return "0" if text in ("", "-0") else text
 

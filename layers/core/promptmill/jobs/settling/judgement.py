@@ -1,7 +1,7 @@
 """What is to be done with a job that the sweeper found open. Pure.
 
-A job is open until the event of its outcome is out. Its own execution closes it; what an execution could not finish, or
-never began, is finished here.
+A job is open until the event of its outcome is out and its reservation is settled. Its own execution closes it; what an
+execution could not finish, or never began, is finished here.
 """
 
 from __future__ import annotations

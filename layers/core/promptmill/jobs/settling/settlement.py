@@ -1,7 +1,8 @@
 """Ends jobs from outside their executions: an owner cancels one, the sweeper finishes what was left behind.
 
-Whoever wins the one conditional write on the status has the execution stopped and the event published. Both may fail,
-so the job stays open until both are done, and the sweeper tries again; an event published twice has the same id.
+Whoever wins the one conditional write on the status has the execution stopped, the event published and the reservation
+settled. Each may fail, so the job stays open until all are done, and the sweeper tries again; an event published twice
+has the same id, and a reservation settles once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from promptmill.clock import timestamp
 from promptmill.errors import JobSettled, PromptmillError
 from promptmill.events.envelope import outcome_event
+from promptmill.jobs.ledger import paid_nanousd
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import OPEN_SHARDS
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from promptmill.jobs.gateway import GenerationWorkflow
     from promptmill.jobs.model import Job
     from promptmill.jobs.settling.store import SettlingStore
+    from promptmill.limits.spending.store import SpendingStore
 
 PAGE_SIZE = 25
 MAX_PAGES = 4
@@ -57,6 +60,7 @@ class Settlement:
     jobs: SettlingStore
     workflow: GenerationWorkflow
     bus: EventBus
+    spending: SpendingStore
 
     def cancel(self, job_id: str, owner: str | None, *, at_ms: int) -> Cancellation:
         """Cancels the owner's job, or anybody's for None: its status says so at once and for good.
@@ -128,12 +132,18 @@ class Settlement:
         return FAULTY
 
     def _conclude(self, job: Job, *, is_running: bool = True) -> bool:
-        """Stops the execution where the status asks for it, publishes the event, closes the job when both worked.
+        """Stops the execution where the status asks for it, publishes the event, settles the reservation.
+
+        Closes the job when all of that worked.
 
         An execution that has not begun the job stops itself when it gets there, after it has announced the job and
         counted it against its owner's rate: submitting and canceling in a row must not be free.
         """
-        steps = [partial(self.bus.publish, f"job.{job.status.value}", outcome_event(job))]
+        spent = paid_nanousd(job.cost)
+        steps = [
+            partial(self.bus.publish, f"job.{job.status.value}", outcome_event(job)),
+            partial(self.spending.settle, job.subject, job.id, job.reservation, spent_nanousd=spent),
+        ]
         if is_running and job.started_at is not None and job.status in _STOPPED:
             error, cause = _STOPPED[job.status]
             steps.insert(0, partial(self.workflow.stop, job.id, error=error, cause=cause))

@@ -1,0 +1,19 @@
+"""This deployment's models, from its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def configured_models() -> Mapping[str, Sequence[str]]:
+    """The aliases of the models to try, best first, by the kind of job."""
+    text_models, image_models = settings().require("text_models", "image_models")
+    return {
+        kind: [alias.strip() for alias in aliases.split(",")]
+        for kind, aliases in (("enhance", text_models), ("image", image_models))
+    }
