@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "layers" / "core" / "promptmill"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
 # Called by API Gateway, or on a schedule; every other function is a step of a workflow.
-API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job"}
+API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "administer_access"}
 SCHEDULED_FUNCTIONS = {"sweep_jobs"}
 STEP_FUNCTIONS = [app for app in FUNCTIONS if app.parent.name not in API_FUNCTIONS | SCHEDULED_FUNCTIONS]
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptmill.clock import derived_id, epoch_ms, first_id, is_id, monotonic_ms, new_id, now_ms, random_hex, timestamp
+from promptmill.clock import (
+    derived_id,
+    epoch_ms,
+    first_id,
+    instant_ms,
+    is_id,
+    monotonic_ms,
+    new_id,
+    now_ms,
+    random_hex,
+    random_token,
+    timestamp,
+)
 
 # From the epoch to the end of the year 9999, in whole milliseconds.
 instants = st.integers(0, 253_402_300_799_999)
@@ -146,3 +159,30 @@ def test_random_hex_has_two_digits_a_byte_and_is_not_repeated() -> None:
     made = {random_hex(8) for _ in range(100)}
     assert len(made) == 100
     assert all(len(text) == 16 and int(text, 16) >= 0 for text in made)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01t00:00:01.5z", 1500),
+        ("1970-01-01T01:00:00.123999+01:00", 123),
+        ("1969-12-31T23:00:00-01:00", 0),
+    ],
+)
+def test_an_rfc_3339_time_is_read_to_the_millisecond(text: str, ms: int) -> None:
+    assert instant_ms(text) == ms
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1970-01-01", "1970-01-01T00:00:00", "1970-02-30T00:00:00Z", "0", "1970-01-01T00:00:00+24:00", "now"]
+)
+def test_what_is_no_rfc_3339_time_with_a_zone_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"zone|range"):
+        instant_ms(text)
+
+
+def test_a_random_token_has_its_bytes_in_base64url() -> None:
+    first, second = random_token(32), random_token(32)
+    assert first != second
+    assert len(base64.urlsafe_b64decode(f"{first}=")) == 32

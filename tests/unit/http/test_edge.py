@@ -82,7 +82,14 @@ def test_a_preflight_allows_what_the_api_takes(path: str) -> None:
     answer = Api().read(an_event("OPTIONS", path, headers=headers))
     assert (answer.status, answer.text) == (204, "")
     assert answer.headers["access-control-allow-origin"] == ORIGINS[1]
-    assert set(answer.headers["access-control-allow-methods"].split(",")) == {"GET", "POST", "OPTIONS"}
+    assert set(answer.headers["access-control-allow-methods"].split(",")) == {
+        "GET",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+    }
     allowed = {name.lower() for name in answer.headers["access-control-allow-headers"].split(",")}
     assert {"content-type", "idempotency-key", "prefer", "traceparent", "if-none-match", "last-event-id"} <= allowed
 

@@ -12,6 +12,7 @@ import pytest
 
 from local.sam import ROOT
 from promptmill.clock import epoch_ms
+from promptmill.http.admin_routes import admin_api
 from promptmill.http.cancel_routes import cancel_api
 from promptmill.http.read_routes import read_api
 from promptmill.http.resolver import resolve
@@ -22,6 +23,7 @@ from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import JobStatus, ReplayMode
 from promptmill.settings import settings
 from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, a_job, a_policy
+from tests.unit.identity.fakes import MemoryApiKeys
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
 from tests.unit.jobs.fakes import (
     FakeProvider,
@@ -153,6 +155,14 @@ def test_cancel_job_cancels_the_job_of_its_event() -> None:
     answer = resolve(cancel_api(world.settlement), event, None)
     assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (202, "canceled")
     assert world.bus.names == ["job.canceled"]
+
+
+def test_administer_access_makes_the_key_of_its_event() -> None:
+    event = sample("administer_access")
+    admin = event["requestContext"]["authorizer"]["owner"]
+    answer = resolve(admin_api(MemoryApiKeys(admin)), event, None)
+    key = json.loads(answer["body"])
+    assert (answer["statusCode"], key["owner"], key["scopes"]) == (201, admin, ["jobs:read", "jobs:write"])
 
 
 class Remaining:
