@@ -246,5 +246,7 @@ def test_a_secret_is_in_no_item_no_log_and_no_list(stack: Stack, admin: Api, mad
     items = json.dumps(list(dynamodb.get_paginator("scan").paginate(TableName=stack.library_table)))
     assert digest_of(made.secret) in items
     listed = admin.http.get("/v1/keys", params={"limit": 100}).text
-    for text in (items, listed, *log_events(stack).values(), *log_files(stack).values()):
+    logs = log_events(stack) | log_files(stack)
+    assert made.id in logs[stack.function_log_group]
+    for text in (items, listed, *logs.values()):
         assert made.secret.removeprefix("pm_live_") not in text

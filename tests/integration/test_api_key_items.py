@@ -153,8 +153,11 @@ def test_what_ended_is_deleted_ninety_days_later(stored: Stored) -> None:
         f"SECRET#{secret.digest}": 60 + KEEP_ENDED_SECONDS,
         f"SECRET#{key.secrets[0].digest}": whole,
     }
-    stored.ring.keys.revoke(key.id, at_ms=AT_MS)
-    assert deletion_of(stored, key) == {"KEY": KEEP_ENDED_SECONDS}
+    key = stored.ring.rotate(key, new_secret(), overlap_seconds=0)
+    assert deletion_of(stored, key) == {"KEY": whole, owned: whole, f"SECRET#{key.secrets[0].digest}": whole}
+    for later_ms in (0, DAY_MS):
+        stored.ring.keys.revoke(key.id, at_ms=AT_MS + later_ms)
+        assert deletion_of(stored, key) == {"KEY": KEEP_ENDED_SECONDS}
 
 
 def test_a_use_does_not_put_off_the_deletion_of_what_was_revoked(stored: Stored) -> None:

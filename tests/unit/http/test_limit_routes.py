@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.http.admin import Administration
 from tests.unit.http.calls import OWNER
+from tests.unit.identity.fakes import MemoryOverrides
 
 NONE = {
     "requests_per_minute": None,
@@ -72,10 +73,24 @@ def test_limits_outside_the_rules_are_not_set(pointer: str, document: dict[str, 
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-@pytest.mark.parametrize(
-    "subject", [f"usr_{'0' * 32}", "key_01JD0000000000000000000000", "usr_", "ip_7", f"usr_{'7' * 64}"]
-)
+@pytest.mark.parametrize("subject", [f"usr_{'0' * 32}", "key_01JD0000000000000000000000", "ip_7"])
 def test_nobody_has_no_limits(method: str, subject: str) -> None:
     document = {"burst": 1} if method == "PUT" else None
     answer = Administration().call(method, f"/v1/limits/{subject}", document)
     assert (answer.status, answer.json["code"]) == (404, "subject_not_found")
+
+
+class NeverAsked(MemoryOverrides):
+    """Fails the test when anything is asked of it."""
+
+    def _check(self, subject: str) -> None:
+        raise AssertionError(subject)
+
+
+@pytest.mark.parametrize(
+    "subject", ["usr_", "key_", f"usr_{'7' * 64}", f"usr_{'7' * 31}G", "key_x", f"usr_{'7' * 3000}"]
+)
+def test_what_cannot_be_an_id_costs_no_call(subject: str) -> None:
+    administration = Administration()
+    administration.overrides = NeverAsked(administration.keys)
+    assert administration.call("GET", f"/v1/limits/{subject}").status == 404

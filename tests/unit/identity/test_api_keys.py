@@ -90,6 +90,7 @@ def test_both_secrets_open_the_key_until_the_overlap_ends() -> None:
 def test_without_an_overlap_the_old_secret_is_over_at_once() -> None:
     key = rotated(a_key(), secret="pm_live_second", overlap_seconds=0, at_ms=AT_MS)
     assert (opens(key, "pm_live_first"), opens(key, "pm_live_second")) == (False, True)
+    assert len(key.secrets) == 1
 
 
 def test_a_second_rotation_ends_the_secret_before_the_last() -> None:
@@ -118,6 +119,7 @@ def test_however_it_is_rotated_at_most_two_secrets_open_a_key_and_none_once_it_e
         opening = [n for n in range(number + 1) if opens(key, f"secret {n}", at_ms=at_ms)]
         assert opening[-1] == number
         assert len(opening) <= 2
+        assert all(secret.valid_until <= key.expires_at for secret in key.secrets)
     later = at_ms + later_ms
     is_over = later >= AT_MS + 24 * HOUR_MS
     assert opens(key, f"secret {len(rotations)}", at_ms=later) is not is_over

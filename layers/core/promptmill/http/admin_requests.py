@@ -10,6 +10,8 @@ from promptmill.clock import instant_ms
 from promptmill.identity.access import Scope
 from promptmill.identity.api_keys.model import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS
 
+USER_ID = r"^usr_[0-9a-f]{32}$"
+
 
 def _one_line(text: str) -> str:
     if not text.isprintable():
@@ -42,9 +44,7 @@ class CreateApiKey(_Body):
     name: Annotated[Name, Field(description="What it is for, for people.")]
     owner: Annotated[
         str | None,
-        Field(
-            pattern=r"^usr_[0-9a-f]{32}$", description="The user whom jobs made with it belong to; left out, the admin."
-        ),
+        Field(pattern=USER_ID, description="The user whom jobs made with it belong to; left out, the admin."),
     ] = None
     scopes: Annotated[frozenset[Scope], Field(min_length=1, description="What it may do.")]
     expires_at: Annotated[Instant | None, Field(description="Within 730 days; left out, 365 days from now.")] = None

@@ -135,8 +135,8 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
     @app.delete(
         "/v1/keys/<key_id>",
         summary="Revoke an API key",
-        description="Ends the key with all its secrets, for good; it is refused within 60 seconds everywhere. Revoking "
-        "it again answers the same. Admins only.",
+        description="Ends the key with all its secrets, for good; a secret in use is refused within two minutes. "
+        "Revoking it again answers the same. Admins only.",
         tags=_TAGS,
         operation_id="revokeApiKey",
         responses=responses(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
+from promptmill.clock import is_id
 from promptmill.errors import SubjectNotFound
-from promptmill.http.admin_requests import SetLimits
+from promptmill.http.admin_requests import USER_ID, SetLimits
 from promptmill.http.body import reads_body
 from promptmill.http.documents import ADMIN_PROBLEMS, responses
 from promptmill.http.resolver import caller, json_response, note_in_log
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 _PATH = "/v1/limits/<subject>"
 _TAGS = ["Administration"]
-_MAX_SUBJECT_LENGTH = 40
 _PROBLEMS = {**ADMIN_PROBLEMS, 404: "There is no such user or API key."}
 
 
@@ -43,7 +44,7 @@ def add_limit_routes(app: APIGatewayRestResolver, overrides: Callable[[], Overri
         _PATH,
         summary="Set a subject's own limits",
         description="Limits that hold for a user or an API key in place of the plan's. They replace those set before "
-        "and hold within 60 seconds. Admins only.",
+        "and hold within two minutes. Admins only.",
         tags=_TAGS,
         operation_id="setLimits",
         responses=responses(
@@ -61,7 +62,7 @@ def add_limit_routes(app: APIGatewayRestResolver, overrides: Callable[[], Overri
     @app.delete(
         _PATH,
         summary="Return a subject to its plan",
-        description="The limits of the plan hold again, within 60 seconds. Admins only.",
+        description="The limits of the plan hold again, within two minutes. Admins only.",
         tags=_TAGS,
         operation_id="removeLimits",
         responses=responses("nothing", HTTPStatus.NO_CONTENT, 503, problems=_PROBLEMS),
@@ -74,7 +75,7 @@ def add_limit_routes(app: APIGatewayRestResolver, overrides: Callable[[], Overri
 
 def _known_subject(subject: str) -> str:
     """The id in a path; raises ``SubjectNotFound`` for what cannot be one."""
-    if not subject.startswith(("usr_", "key_")) or len(subject) > _MAX_SUBJECT_LENGTH:
+    if not is_id("key", subject) and not re.fullmatch(USER_ID, subject):
         raise SubjectNotFound
     return subject
 
