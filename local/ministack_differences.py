@@ -19,7 +19,9 @@ def mend_differences(stack: Stack, outputs: Mapping[str, str]) -> None:
     """Does after a deployment what the template cannot say for MiniStack, each for the reason beside it."""
     # MiniStack's gateway does not tell a function the address it was called at, which is known only now.
     functions = stack.client("lambda")
-    for name in (outputs[f"{function}FunctionName"] for function in ("SubmitJob", "ReadJobs", "CancelJob")):
+    for name in (
+        outputs[f"{function}FunctionName"] for function in ("SubmitJob", "ReadJobs", "CancelJob", "AdministerAccess")
+    ):
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         variables["PROMPTMILL_PUBLIC_URL"] = stack.api_url
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})

@@ -26,7 +26,7 @@ CLOCK_MODULES = {"time", "secrets", "random", "uuid"}
 CLOCK_USES = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "os.urandom"}
 NETWORK_MODULES = {"http.client", "http.server", "socket", "ssl", "urllib.request", "httpx", "requests", "urllib3"}
 # Functions of the clock that compute and do not read it.
-PURE_CLOCK = {"timestamp", "epoch_ms", "derived_id", "hashed_id", "is_id"}
+PURE_CLOCK = {"timestamp", "epoch_ms", "instant_ms", "derived_id", "hashed_id", "is_id"}
 
 # Powertools imports the bare botocore package, half a millisecond, to see whether there is an SDK.
 SDKS = {"boto3", "botocore.session", "botocore.client", "aws_xray_sdk", "ddtrace"}

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # Ids, names and figures; a line about a request, a step, or what went wrong.
 FIELDS = {
     *("method", "route", "status", "request_id", "duration_ms"),
-    *("job_id", "kind", "replay_of", "compared_with", "redriven_from", "mode", "left_to", "user_id"),
+    *("job_id", "kind", "replay_of", "compared_with", "redriven_from", "mode", "left_to"),
+    *("user_id", "admin", "key_id", "subject"),
     *("step", "model", "outcome", "work", "call"),
     *("error", "causes", "place"),
 }

@@ -16,7 +16,8 @@ import pytest
 
 from local.sign_in import Tokens, sign_in
 from local.stack import ROOT, Stack, StackError
-from promptmill.http.schemas import Problem, User
+from promptmill.http.schemas import Problem
+from promptmill.http.user_schemas import User
 from promptmill.identity.issuers import user_pool_issuer
 from promptmill.identity.users.model import user_id
 from tests.support.api import Api, new_address, token_of

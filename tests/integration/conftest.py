@@ -47,6 +47,11 @@ def control_table(dynamodb: Any) -> str:
 
 
 @pytest.fixture(scope="module")
+def library_table(dynamodb: Any) -> str:
+    return make_table(dynamodb, "LibraryTable")
+
+
+@pytest.fixture(scope="module")
 def dynamodb_store(dynamodb: Any, jobs_table: str) -> JobStore:
     return JobStore(jobs_table, dynamodb)
 

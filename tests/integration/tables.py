@@ -46,13 +46,13 @@ def client(service: str, **options: Any) -> Any:
     )
 
 
-def make_table(dynamodb: Any, logical_id: str) -> str:
-    """A table as the template declares it; returns its name."""
+def make_table(dynamodb: Any, logical_id: str, name: str = "") -> str:
+    """A table as the template declares it; returns its name, which is the logical id unless another is given."""
     properties = _resources()[logical_id]["Properties"]
     shape = {
         name: properties[name]
         for name in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         if name in properties
     }
-    dynamodb.create_table(TableName=logical_id, **shape)
-    return logical_id
+    dynamodb.create_table(TableName=name or logical_id, **shape)
+    return name or logical_id

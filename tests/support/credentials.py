@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jwt
 
-from promptmill.clock import random_hex
-from promptmill.identity.authorizer import KEY_PREFIX
+from promptmill.clock import epoch_ms, new_id, now_ms, timestamp
+from promptmill.identity.api_keys.model import make_key
+from promptmill.identity.api_keys.store import ApiKeyStore, new_secret
 from promptmill.identity.users.model import user_id
+from promptmill.identity.users.store import key as user_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,16 +29,42 @@ def owner_of(token: str) -> str:
     return user_id(claims["iss"], claims["sub"])
 
 
+def plant_user(stack: Stack, user: str) -> None:
+    """Stores the record of a user, unless there is one."""
+    stack.client("dynamodb").update_item(
+        TableName=stack.library_table,
+        Key=user_key(user),
+        UpdateExpression="SET created_at = if_not_exists(created_at, :at)",
+        ExpressionAttributeValues={":at": {"S": timestamp(now_ms())}},
+    )
+
+
+@dataclass(frozen=True)
+class PlantedKey:
+    id: str
+    secret: str
+
+
+def plant_key(
+    stack: Stack, owner: str, scopes: Iterable[Scope], *, name: str = "a server", expires_at: str = FAR_AWAY
+) -> PlantedKey:
+    """Stores a new API key of this owner, who is a user from now on if not before."""
+    plant_user(stack, owner)
+    at_ms = now_ms()
+    planted = PlantedKey(new_id("key", at_ms), new_secret())
+    key = make_key(
+        planted.id,
+        name,
+        owner=owner,
+        scopes=frozenset(scopes),
+        secret=planted.secret,
+        expires_at_ms=epoch_ms(expires_at),
+        at_ms=at_ms,
+    )
+    ApiKeyStore(stack.library_table, stack.client("dynamodb")).add(key)
+    return planted
+
+
 def a_key(stack: Stack, owner: str, scopes: Iterable[Scope], *, expires_at: str = FAR_AWAY) -> str:
-    """A new API key of this owner, stored as ``identity.api_keys.store`` reads it."""
-    secret = KEY_PREFIX + random_hex(24)
-    item = {
-        "pk": {"S": f"KEY#{hashlib.sha256(secret.encode()).hexdigest()}"},
-        "sk": {"S": "KEY"},
-        "key_id": {"S": f"key_{random_hex(16)}"},
-        "owner": {"S": owner},
-        "scopes": {"SS": sorted(scopes)},
-        "expires_at": {"S": expires_at},
-    }
-    stack.client("dynamodb").put_item(TableName=stack.library_table, Item=item)
-    return secret
+    """The secret of a new API key of this owner."""
+    return plant_key(stack, owner, scopes, expires_at=expires_at).secret

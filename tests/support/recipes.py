@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from local.access_check import document_operations
 from local.stack import ROOT
 from promptmill.clock import now_ms, timestamp
+from promptmill.identity.access import Scope
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.store import JobStore
 from tests.support.builders import COST, TEXT_USAGE
+from tests.support.credentials import plant_key, plant_user
 from tests.support.jobs import a_job
 
 if TYPE_CHECKING:
@@ -23,7 +25,11 @@ Ids = Mapping[str, str]
 Plant = Callable[["Stack", str, str], Ids]
 """Stores what a request is about: the stack, the owner, and a text for all that owners write."""
 
-NEVER_EXISTED = {"job_id": "job_01KAHNM8T0Q4V9X2C7R5W3ZPJD"}
+NEVER_EXISTED = {
+    "job_id": "job_01KAHNM8T0Q4V9X2C7R5W3ZPJD",
+    "key_id": "key_01KAHNM8T0Q4V9X2C7R5W3ZPJD",
+    "subject": f"usr_{'0' * 32}",
+}
 """A path parameter of each name that is an id like others, of nothing."""
 
 
@@ -46,6 +52,17 @@ def job(status: str) -> Plant:
     return plant
 
 
+def api_key(stack: Stack, owner: str, text: str) -> Ids:
+    """Plants an API key of the owner."""
+    return {"key_id": plant_key(stack, owner, set(Scope), name=f"for {text}").id}
+
+
+def user(stack: Stack, owner: str, _text: str) -> Ids:
+    """Plants the user."""
+    plant_user(stack, owner)
+    return {"subject": owner}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """``answers`` is the status for who may do it. The query may name a path parameter in braces."""
@@ -54,6 +71,7 @@ class Recipe:
     plant: Plant = nothing
     body: dict[str, Any] | None = None
     query: dict[str, str] = field(default_factory=dict)
+    parts_with_caller: bool = False
 
     @property
     def names_an_object(self) -> bool:
@@ -78,8 +96,16 @@ RECIPES = {
     "redriveJob": Recipe(409, job("succeeded")),
     "readMe": Recipe(200),
     "changeMe": Recipe(200, body={"display_name": "Ada"}),
-    "deleteMe": Recipe(202),
+    "deleteMe": Recipe(202, parts_with_caller=True),
     "readLimits": Recipe(200),
+    "createApiKey": Recipe(201, body={"name": "billing", "scopes": ["jobs:read"]}),
+    "listApiKeys": Recipe(200),
+    "readApiKey": Recipe(200, api_key),
+    "rotateApiKey": Recipe(200, api_key, body={}),
+    "revokeApiKey": Recipe(204, api_key),
+    "readSubjectLimits": Recipe(200, user),
+    "setSubjectLimits": Recipe(200, user, body={"burst": 5}),
+    "removeSubjectLimits": Recipe(204, user),
     "health": Recipe(200),
     "listModels": Recipe(200),
     "openApi": Recipe(200),

@@ -7,6 +7,7 @@ characters, so they sort by creation time.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -14,6 +15,10 @@ from datetime import UTC, datetime
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
 _LENGTH = 26
+# RFC 3339, section 5.6.
+_INSTANT = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 
 
 def now_ms() -> int:
@@ -35,6 +40,19 @@ def timestamp(at_ms: int) -> str:
 def epoch_ms(at: str) -> int:
     """Milliseconds since the epoch of an RFC 3339 timestamp."""
     return round(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def instant_ms(text: str) -> int:
+    """Milliseconds since the epoch of an RFC 3339 time as callers write it; what is finer is dropped.
+
+    Raises ``ValueError`` for any other text, a time without a zone too.
+    """
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        raise ValueError("not an RFC 3339 time with a zone")
+    date, time_of_day, fraction, zone = match.groups()
+    milliseconds = (fraction or "")[:3].ljust(3, "0")
+    return epoch_ms(f"{date}T{time_of_day}.{milliseconds}{zone.upper()}")
 
 
 def new_id(prefix: str, at_ms: int) -> str:
@@ -89,3 +107,8 @@ def _decode(ulid: str) -> int:
 def random_hex(size_bytes: int) -> str:
     """Random bytes in lower-case hexadecimal."""
     return secrets.token_hex(size_bytes)
+
+
+def random_token(size_bytes: int) -> str:
+    """Random bytes in base64url without padding."""
+    return secrets.token_urlsafe(size_bytes)

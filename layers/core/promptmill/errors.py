@@ -10,6 +10,9 @@
     │   ├── BodyTooLarge             the body is over the limit (HTTP only)
     │   ├── Unauthenticated          nobody signed in, or not with a good token or key (HTTP only)
     │   ├── Forbidden                the caller's role or the key's scopes do not allow it (HTTP only)
+    │   ├── ApiKeyNotFound           no such API key (HTTP only)
+    │   ├── ApiKeyEnded              the API key was revoked or has expired (HTTP only)
+    │   ├── SubjectNotFound          no such user or API key to limit (HTTP only)
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
     │   ├── NothingRecorded          the job has no provider's answer to replay (HTTP only)
@@ -116,6 +119,18 @@ class Unauthenticated(Refused):
 
 class Forbidden(Refused):
     """The caller may not do this."""
+
+
+class ApiKeyNotFound(Refused):
+    """There is no such API key."""
+
+
+class ApiKeyEnded(Refused):
+    """The API key was revoked or has expired."""
+
+
+class SubjectNotFound(Refused):
+    """There is no such user or API key."""
 
 
 class JobNotFound(Refused):

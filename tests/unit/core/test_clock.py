@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 
 import pytest
@@ -13,11 +14,13 @@ from promptmill.clock import (
     epoch_ms,
     first_id,
     hashed_id,
+    instant_ms,
     is_id,
     monotonic_ms,
     new_id,
     now_ms,
     random_hex,
+    random_token,
     timestamp,
 )
 
@@ -163,3 +166,30 @@ def test_random_hex_has_two_digits_a_byte_and_is_not_repeated() -> None:
 def test_an_id_made_of_a_text_is_an_id_of_that_text_alone(source: str, other: str) -> None:
     assert is_id("evt", hashed_id("evt", source))
     assert (hashed_id("evt", source) == hashed_id("evt", other)) is (source == other)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01t00:00:01.5z", 1500),
+        ("1970-01-01T01:00:00.123999+01:00", 123),
+        ("1969-12-31T23:00:00-01:00", 0),
+    ],
+)
+def test_an_rfc_3339_time_is_read_to_the_millisecond(text: str, ms: int) -> None:
+    assert instant_ms(text) == ms
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1970-01-01", "1970-01-01T00:00:00", "1970-02-30T00:00:00Z", "0", "1970-01-01T00:00:00+24:00", "now"]
+)
+def test_what_is_no_rfc_3339_time_with_a_zone_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"zone|range"):
+        instant_ms(text)
+
+
+def test_a_random_token_has_its_bytes_in_base64url() -> None:
+    first, second = random_token(32), random_token(32)
+    assert first != second
+    assert len(base64.urlsafe_b64decode(f"{first}=")) == 32

@@ -53,6 +53,8 @@ PUBLISHED = {
     "changeMe": PERSONS,
     "deleteMe": PERSONS,
     "readLimits": USERS_READ,
+    **dict.fromkeys(("createApiKey", "listApiKeys", "readApiKey", "rotateApiKey", "revokeApiKey"), ADMINS),
+    **dict.fromkeys(("readSubjectLimits", "setSubjectLimits", "removeSubjectLimits"), ADMINS),
     "health": PUBLIC,
     "listModels": PUBLIC,
     "openApi": PUBLIC,

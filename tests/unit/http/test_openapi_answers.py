@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -13,7 +14,8 @@ from promptmill.jobs.listing.query import MAX_LENGTHS, list_request
 from promptmill.jobs.model import JobStatus
 from tests.support.builders import COST, OTHER_OWNER, PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, a_job_id, an_image_entry
 from tests.unit.execution.histories import two_retries
-from tests.unit.http.calls import OWNER, Api, an_event
+from tests.unit.http.admin import ADMIN, Administration
+from tests.unit.http.calls import OWNER, USER, Api, an_event
 from tests.unit.http.test_cancel_job import cancel
 from tests.unit.http.test_execution_route import Reading
 from tests.unit.http.test_generate_prompt import EndingStore
@@ -23,6 +25,7 @@ from tests.unit.jobs.fakes import MemoryJobStore, MemoryRates
 from tests.unit.jobs.settling import World
 
 if TYPE_CHECKING:
+    from promptmill.identity.caller import Caller
     from tests.unit.http.calls import Reply
 
 
@@ -147,6 +150,61 @@ def test_a_job_is_followed_as_documented(document: dict[str, Any], last_event_id
 @pytest.mark.parametrize("path", ["/v1/health", "/v1/models", "/v1/openapi.json"])
 def test_what_is_the_same_for_everybody_is_as_documented(document: dict[str, Any], path: str) -> None:
     holds(document, ("get", path), Api().get(path))
+
+
+KEYS, KEY = ("post", "/v1/keys"), ("get", "/v1/keys/{key_id}")
+LIMITS = ("put", "/v1/limits/{subject}")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "caller"),
+    [
+        (201, {"name": "billing", "scopes": ["jobs:read"]}, ADMIN),
+        (400, [], ADMIN),
+        (401, {}, None),
+        (403, {}, USER),
+        (413, "x" * 600_000, ADMIN),
+        (422, {"name": "billing", "scopes": []}, ADMIN),
+    ],
+)
+def test_what_comes_of_making_a_key_is_as_documented(
+    document: dict[str, Any], status: int, body: Any, caller: Caller | None
+) -> None:
+    answer = Administration().call("POST", "/v1/keys", body, caller=caller)
+    assert answer.status == status
+    holds(document, KEYS, answer)
+
+
+@pytest.mark.parametrize("status", ["active", "expired", "revoked"])
+def test_a_key_is_read_listed_and_rotated_as_documented(document: dict[str, Any], status: str) -> None:
+    administration = Administration()
+    path = f"/v1/keys/{administration.make()['id']}"
+    holds(document, ("post", "/v1/keys/{key_id}/rotate"), administration.call("POST", f"{path}/rotate"))
+    if status == "expired":
+        ((key_id, key),) = administration.keys.keys.items()
+        administration.keys.keys[key_id] = replace(key, expires_at=key.created_at)
+    if status == "revoked":
+        assert administration.call("DELETE", path).status == 204
+    read = administration.call("GET", path)
+    assert read.json["status"] == status
+    holds(document, KEY, read)
+    holds(document, ("get", "/v1/keys"), administration.call("GET", "/v1/keys"))
+    holds(document, ("post", "/v1/keys/{key_id}/rotate"), administration.call("POST", f"{path}/rotate"))
+
+
+def test_a_key_nobody_made_is_answered_as_documented(document: dict[str, Any]) -> None:
+    absent = Administration().call("GET", "/v1/keys/key_x")
+    holds(document, KEY, absent)
+    holds(document, ("delete", "/v1/keys/{key_id}"), Administration().call("DELETE", "/v1/keys/key_x"))
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, {"daily_usd": "0.5"}), (422, {}), (404, {"burst": 1})])
+def test_limits_are_set_as_documented(document: dict[str, Any], status: int, body: dict[str, Any]) -> None:
+    administration, subject = Administration(), "key_x" if status == 404 else OWNER
+    answer = administration.call("PUT", f"/v1/limits/{subject}", body)
+    assert answer.status == status
+    holds(document, LIMITS, answer)
+    holds(document, ("get", "/v1/limits/{subject}"), administration.call("GET", f"/v1/limits/{subject}"))
 
 
 REPLAY, DIFF = ("post", "/v1/jobs/{job_id}/replay"), ("get", "/v1/jobs/{job_id}/diff")

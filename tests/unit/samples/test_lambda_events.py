@@ -11,6 +11,7 @@ import pytest
 
 from local.sam import ROOT
 from promptmill.clock import epoch_ms
+from promptmill.http.admin_routes import admin_api
 from promptmill.http.cancel_routes import cancel_api
 from promptmill.http.deletion_routes import deletion_api
 from promptmill.http.limits_routes import limits_api
@@ -32,6 +33,7 @@ from tests.support.functions import handler
 from tests.unit.execution.fakes import FakeExecutions
 from tests.unit.execution.histories import failed_in
 from tests.unit.http.test_delete_me import FakeDeletion
+from tests.unit.identity.fakes import MemoryApiKeys
 from tests.unit.identity.users import MemoryUsers, a_sign_in
 from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
@@ -238,6 +240,14 @@ def test_erase_user_erases_the_user_of_its_event() -> None:
     assert erase(event, None, eraser=leaving.eraser, at_ms=at_ms) == {"remaining": True}
     assert leaving.jobs == set()
     assert erase(event, None, eraser=leaving.eraser, at_ms=at_ms) == {"remaining": False}
+
+
+def test_administer_access_makes_the_key_of_its_event() -> None:
+    event = sample("administer_access")
+    admin = event["requestContext"]["authorizer"]["owner"]
+    answer = resolve(admin_api(MemoryApiKeys(admin)), event, None)
+    key = json.loads(answer["body"])
+    assert (answer["statusCode"], key["owner"], key["scopes"]) == (201, admin, ["jobs:read", "jobs:write"])
 
 
 class Remaining:

@@ -28,8 +28,13 @@ _MODELS = {
     "job_diff": ("JobDiff", "What differs."),
     "user": ("User", "The user."),
     "redrive": ("Redrive", "The execution goes on."),
+    "api_key": ("ApiKey", "The key."),
+    "new_api_key": ("NewApiKey", "The key with its new secret, which is shown this once."),
+    "api_keys": ("ApiKeyList", "A page of the keys."),
+    "subject_limits": ("SubjectLimits", "The limits set for the subject; null where the plan's holds."),
     "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
+_WITHOUT_CONTENT = {"events": "The job is done and the caller has every event.", "nothing": "It is done."}
 _PROBLEMS = {
     400: "A header or a query parameter breaks a rule.",
     404: "There is no such job, or it is another owner's.",
@@ -42,6 +47,8 @@ _PROBLEMS = {
     502: "The job ended without a result.",
     503: "Not possible right now. Try again after `Retry-After` seconds.",
 }
+ADMIN_PROBLEMS = {401: "Nobody signed in, or not with a good token.", 403: "The caller is not an admin."}
+"""What the admins' operations answer besides."""
 _OF_A_BODY = {400: "A header breaks a rule, or the body is not a JSON object."}
 
 
@@ -63,6 +70,8 @@ _REPLAYED = {"Idempotency-Replayed": _header("`true` when an earlier request mad
 
 READ = {200: {**_TAG, **_RETRY_AT_TIMES, **_WAITED}, 304: {**_TAG, **_RETRY_AT_TIMES, **_WAITED}}
 CANCELED = {202: _TAG}
+CREATED_KEY = {201: {"Location": _header("The key.")}}
+CHANGED_KEY = {409: _RETRY_AT_TIMES}
 SUBMITTED = {
     200: {**_LOCATION, **_RATE, **_TAG, **_WAITED, **_REPLAYED},
     202: {**_LOCATION, **_RETRY, **_RATE, **_TAG, **_WAITED, **_REPLAYED},
@@ -120,7 +129,7 @@ _WITH = {
 }
 QUERY_PARAMETERS = {"diffJobs": [_WITH]}
 """The query parameters of each operation, read one by one so that a refusal says what is wrong."""
-OPTIONAL_BODIES = {"replayJob"}
+OPTIONAL_BODIES = {"replayJob", "rotateApiKey"}
 """The operations whose body may be absent."""
 HEADER_PARAMETERS = {
     "submitJob": [_IDEMPOTENCY_KEY, _PREFER],
@@ -181,7 +190,7 @@ def _response(model: str, status: int, texts: Mapping[int, str]) -> dict[str, An
     if status == HTTPStatus.NOT_MODIFIED:
         return {"description": "The caller has this answer."}
     if status == HTTPStatus.NO_CONTENT:
-        return {"description": "The job is done and the caller has every event."}
+        return {"description": _WITHOUT_CONTENT[model]}
     if status >= HTTPStatus.BAD_REQUEST:
         return _problem(texts[status])
     schema, description = _MODELS[model]

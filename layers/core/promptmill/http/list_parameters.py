@@ -1,14 +1,16 @@
-"""What the OpenAPI document says of the query parameters of GET /v1/jobs; serving it needs none of this."""
+"""What the OpenAPI document says of the query parameters of lists; serving them needs none of this."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from promptmill.jobs.listing.query import DEFAULT_LIMIT, MAX_LENGTHS, MAX_LIMIT
+from promptmill.jobs.listing.query import MAX_LENGTHS
 from promptmill.jobs.model import KINDS, JobStatus
+from promptmill.paging import DEFAULT_LIMIT, MAX_LIMIT
 
 
 def list_parameters() -> list[dict[str, Any]]:
+    """The parameters of GET /v1/jobs."""
     return [
         _parameter("status", "Jobs in this state only.", enum=[status.value for status in JobStatus]),
         _parameter("kind", "Jobs of this kind only.", enum=list(KINDS)),
@@ -23,10 +25,17 @@ def list_parameters() -> list[dict[str, Any]]:
             "The jobs of this owner, for operators only. Without it, the caller's own.",
             pattern="^(usr|ip)_[0-9a-f]{32}$",
         ),
+        *page_parameters(),
+    ]
+
+
+def page_parameters() -> list[dict[str, Any]]:
+    """The parameters that every list has."""
+    return [
         {
             "in": "query",
             "name": "limit",
-            "description": "How many jobs a page has at most. Given at most once.",
+            "description": "How many entries a page has at most. Given at most once.",
             "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
         },
         _parameter("cursor", "The `next_cursor` of a page of the same list: same owner, same filters.", minLength=1),

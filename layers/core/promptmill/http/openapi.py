@@ -24,28 +24,33 @@ def openapi_document() -> dict[str, Any]:
     """The document of all API functions together, with the schemas their answers refer to."""
     from pydantic.json_schema import models_json_schema
 
+    from promptmill.http.admin_routes import admin_api
+    from promptmill.http.admin_schemas import ADMIN_ANSWERS
     from promptmill.http.cancel_routes import cancel_api
     from promptmill.http.deletion_routes import deletion_api
     from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS, gateway_response
     from promptmill.http.limits_routes import limits_api
-    from promptmill.http.list_parameters import list_parameters
+    from promptmill.http.list_parameters import list_parameters, page_parameters
     from promptmill.http.me_routes import me_api
     from promptmill.http.read_routes import read_api
     from promptmill.http.redrive_routes import redrive_api
     from promptmill.http.schemas import ANSWERS
     from promptmill.http.submit_routes import submit_api
+    from promptmill.http.user_schemas import USER_ANSWERS
 
     _, definitions = models_json_schema(
-        [(model, "serialization") for model in ANSWERS], ref_template="#/components/schemas/{model}"
+        [(model, "serialization") for model in (*ANSWERS, *USER_ANSWERS, *ADMIN_ANSWERS)],
+        ref_template="#/components/schemas/{model}",
     )
     document: dict[str, Any] = {}
-    for api in (submit_api(), read_api(), cancel_api(), redrive_api(), me_api(), deletion_api(), limits_api()):
+    apis = (submit_api, read_api, cancel_api, redrive_api, me_api, deletion_api, limits_api, admin_api)
+    for api in (make() for make in apis):
         part = json.loads(
             api.get_openapi_json_schema(
                 title="Promptmill",
                 version="1",
                 description=DESCRIPTION,
-                tags=["Jobs", "Users", "Limits", "Service"],
+                tags=["Jobs", "Users", "Limits", "Administration", "Service"],
                 security_schemes={},
             )
         )
@@ -55,7 +60,7 @@ def openapi_document() -> dict[str, Any]:
         for path, operations in part["paths"].items():
             document["paths"].setdefault(path, {}).update(operations)
         document["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
-    queries = {**QUERY_PARAMETERS, "listJobs": list_parameters()}
+    queries = {**QUERY_PARAMETERS, "listJobs": list_parameters(), "listApiKeys": page_parameters()}
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)

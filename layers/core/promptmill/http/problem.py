@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 from promptmill.errors import (
+    ApiKeyEnded,
+    ApiKeyNotFound,
     BodyTooLarge,
     Forbidden,
     IdempotencyMismatch,
@@ -21,6 +23,7 @@ from promptmill.errors import (
     RateLimited,
     RequestInFlight,
     StoreUnavailable,
+    SubjectNotFound,
     Unauthenticated,
     UnsupportedMediaType,
     WorkflowUnavailable,
@@ -43,6 +46,9 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     JobNotFound: HTTPStatus.NOT_FOUND,
+    ApiKeyNotFound: HTTPStatus.NOT_FOUND,
+    ApiKeyEnded: HTTPStatus.CONFLICT,
+    SubjectNotFound: HTTPStatus.NOT_FOUND,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     WorkflowUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

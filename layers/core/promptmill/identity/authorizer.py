@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from promptmill.clock import now_ms
 from promptmill.errors import Unauthenticated
+from promptmill.identity.api_keys.model import KEY_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from promptmill.identity.caller import Caller
     from promptmill.identity.tokens import Identity, TokenVerifier
 
-KEY_PREFIX = "pm_live_"
 MAX_CREDENTIAL_BYTES = 8192
 # As long as the gateway keeps an answer: the template's ReauthorizeEvery.
 KEEP_MS = 60_000

@@ -1,20 +1,49 @@
-"""API keys in DynamoDB: key ``KEY#<SHA-256 of the secret>``, ``KEY``. The secret itself is nowhere.
+"""API keys in DynamoDB, as ``records`` lays them out.
 
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """
 
 from __future__ import annotations
 
-import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from promptmill.clock import timestamp
-from promptmill.errors import Unauthenticated
-from promptmill.gateway import EDGE_ATTEMPTS, aws_client, store_errors
-from promptmill.identity.access import Role, Scope
+from promptmill.clock import random_token, timestamp
+from promptmill.errors import ApiKeyNotFound, RequestInFlight, StoreUnavailable, SubjectNotFound, Unauthenticated
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, error_code, store_errors
+from promptmill.identity.access import Role
+from promptmill.identity.api_keys.model import KEY_PREFIX, LAST_USE_MS, SECRET_BYTES, ApiKey, digest_of
+from promptmill.identity.api_keys.records import (
+    NO_KEY,
+    api_key_of,
+    deletion,
+    key_item,
+    key_of,
+    listed,
+    owned_key,
+    secret_item,
+    secret_key,
+    secrets_of,
+)
 from promptmill.identity.caller import Caller
+from promptmill.identity.users.store import key as user_key
 from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from promptmill.errors import Refused
+    from promptmill.identity.api_keys.records import Item
+
+INDEX = "gsi1"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """Keys, newest first. ``position`` is where the next page goes on, None on the last."""
+
+    keys: tuple[ApiKey, ...]
+    position: str | None
 
 
 class ApiKeyStore:
@@ -23,22 +52,184 @@ class ApiKeyStore:
         self._client = client
 
     def admit(self, secret: str, *, at_ms: int) -> Caller:
-        """The caller an API key speaks for; ``Unauthenticated`` for a key that is unknown, revoked or expired."""
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        with store_errors():
-            item = self._client.get_item(
-                TableName=self._table, Key={"pk": {"S": f"KEY#{digest}"}, "sk": {"S": "KEY"}}
-            ).get("Item")
-        if item is None or item["expires_at"]["S"] <= timestamp(at_ms):
+        """The caller an API key speaks for; ``Unauthenticated`` for a secret that opens none.
+
+        Two reads and one comparison come before any refusal, of a text that cannot be a secret too, so how long it
+        takes says nothing. The hour of a key's last use is kept; that it could not be is no reason to refuse it.
+        """
+        digest = digest_of(secret)
+        found = self._read(secret_key(digest))
+        item = self._read(key_of(found["key_id"]["S"] if found else NO_KEY.id))
+        key = api_key_of(item) if item else NO_KEY
+        if not key.is_opened_by(digest, at_ms=at_ms):
             raise Unauthenticated
+        if not key.was_used_lately(at_ms):
+            with suppress(StoreUnavailable):
+                self._note_use(key.id, at_ms)
         return Caller(
-            owner=item["owner"]["S"],
+            owner=key.owner,
             plan="key",
             roles=frozenset({Role.USER}),
-            key=item["key_id"]["S"],
-            scopes=frozenset(Scope(scope) for scope in item["scopes"]["SS"]),
-            limits=item["limits"]["S"] if "limits" in item else "",
+            key=key.id,
+            scopes=key.scopes,
+            limits=key.limits,
         )
+
+    def add(self, key: ApiKey) -> None:
+        """Stores a new key; raises ``SubjectNotFound`` unless its owner is a user."""
+        (secret,) = key.secrets
+        owner_is_there = {
+            "Key": user_key(key.owner),
+            "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(deleted_at)",
+        }
+        self._write(
+            [
+                {"ConditionCheck": owner_is_there},
+                {"Put": {"Item": key_item(key)}},
+                {"Put": {"Item": secret_item(key.id, secret)}},
+                {"Put": {"Item": {**owned_key(key), "expires_at": deletion(key.expires_at)}}},
+            ],
+            refusal=SubjectNotFound(),
+        )
+
+    def get(self, key_id: str) -> ApiKey:
+        """The key, in whatever state; raises ``ApiKeyNotFound``."""
+        item = self._read(key_of(key_id))
+        if item is None:
+            raise ApiKeyNotFound
+        return api_key_of(item)
+
+    def page(self, *, limit: int, after: str | None = None) -> KeyPage:
+        """At most ``limit`` keys of all owners in whatever state, behind the key ``after``.
+
+        A new key, or a new state of one, is found about a second after it was written.
+        """
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": "gsi1pk = :keys",
+            "ExpressionAttributeValues": {":keys": {"S": "KEYS"}},
+            "ScanIndexForward": False,
+            # One more than is shown, to know whether it is the last.
+            "Limit": limit + 1,
+        }
+        if after is not None:
+            query["ExclusiveStartKey"] = {**key_of(after), **listed(after)}
+        with store_errors():
+            keys = tuple(map(api_key_of, self._client.query(**query)["Items"]))
+        return KeyPage(keys[:limit], keys[limit - 1].id if len(keys) > limit else None)
+
+    def rotate(self, key: ApiKey, to: ApiKey) -> None:
+        """Gives the key the secrets that ``to`` has; ``key`` is as it was read.
+
+        Raises ``RequestInFlight`` when it was rotated or revoked in between.
+        """
+        change = {
+            "Key": key_of(key.id),
+            "UpdateExpression": "SET secrets = :to",
+            "ConditionExpression": "secrets = :from AND attribute_not_exists(revoked_at)",
+            "ExpressionAttributeValues": {":to": secrets_of(to), ":from": secrets_of(key)},
+        }
+        dropped = {secret.digest for secret in key.secrets} - {secret.digest for secret in to.secrets}
+        self._write(
+            [
+                {"Update": change},
+                *({"Put": {"Item": secret_item(key.id, secret)}} for secret in to.secrets),
+                *({"Delete": {"Key": secret_key(digest)}} for digest in dropped),
+            ],
+            refusal=RequestInFlight(),
+        )
+
+    def revoke(self, key_id: str, *, at_ms: int) -> None:
+        """Ends the key with all its secrets, for good; twice is as good as once. Raises ``ApiKeyNotFound``.
+
+        A rotation at the same moment does not save it: the key alone says whether it opens. Raises
+        ``RequestInFlight`` when DynamoDB will not have both at once.
+        """
+        key = self.get(key_id)
+        if key.revoked_at is not None:
+            return
+        at = timestamp(at_ms)
+        end = {
+            "Key": key_of(key_id),
+            "UpdateExpression": "SET revoked_at = if_not_exists(revoked_at, :at), expires_at = :deletion",
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeValues": {":at": {"S": at}, ":deletion": deletion(at)},
+        }
+        self._write(
+            [
+                {"Update": end},
+                *({"Delete": {"Key": secret_key(secret.digest)}} for secret in key.secrets),
+                {"Delete": {"Key": owned_key(key)}},
+            ],
+            refusal=ApiKeyNotFound(),
+        )
+
+    def revoke_all(self, owner: str, *, at_ms: int) -> None:
+        """Revokes every key of a user, and goes on where it was interrupted when it is called again.
+
+        Of a user whose record says ``deleted_at``, none can be made meanwhile. Raises ``RequestInFlight`` as
+        ``revoke``.
+        """
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :user AND begins_with(sk, :keys)",
+            "ExpressionAttributeValues": {":user": user_key(owner)["pk"], ":keys": {"S": "KEY#"}},
+            "ConsistentRead": True,
+        }
+        more: dict[str, Any] | None = {}
+        while more is not None:
+            with store_errors():
+                answer = self._client.query(**query, **more)
+            for item in answer["Items"]:
+                # DynamoDB may have deleted the key and not yet what leads to it.
+                with suppress(ApiKeyNotFound):
+                    self.revoke(item["sk"]["S"].removeprefix("KEY#"), at_ms=at_ms)
+            last = answer.get("LastEvaluatedKey")
+            more = {"ExclusiveStartKey": last} if last else None
+
+    def _read(self, key: Item) -> Item | None:
+        with store_errors():
+            item: Item | None = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return item
+
+    def _note_use(self, key_id: str, at_ms: int) -> None:
+        with store_errors(), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key=key_of(key_id),
+                UpdateExpression="SET last_used_at = :at",
+                ConditionExpression=(
+                    "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at <= :lately)"
+                ),
+                ExpressionAttributeValues={
+                    ":at": {"S": timestamp(at_ms)},
+                    ":lately": {"S": timestamp(at_ms - LAST_USE_MS)},
+                },
+            )
+
+    def _write(self, actions: list[dict[str, Any]], *, refusal: Refused) -> None:
+        """Writes all or nothing; raises ``refusal`` when a condition fails, ``RequestInFlight`` in a conflict."""
+        from botocore.exceptions import ClientError
+
+        items = [{kind: {"TableName": self._table, **fields}} for action in actions for kind, fields in action.items()]
+        with store_errors():
+            try:
+                self._client.transact_write_items(TransactItems=items)
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in codes:
+                    raise refusal from None
+                if "TransactionConflict" in codes:
+                    raise RequestInFlight from error
+                raise StoreUnavailable(f"the transaction was canceled: {sorted(map(str, codes))}") from error
+
+
+def new_secret() -> str:
+    """A secret nobody can guess."""
+    return f"{KEY_PREFIX}{random_token(SECRET_BYTES)}"
 
 
 @cache

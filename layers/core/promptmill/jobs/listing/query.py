@@ -6,26 +6,20 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promptmill.clock import epoch_ms
+from promptmill.clock import epoch_ms, instant_ms
 from promptmill.errors import InvalidParameter
 from promptmill.jobs.model import KINDS, JobStatus
+from promptmill.paging import DEFAULT_LIMIT, PAGE_LENGTHS, limit_of, single_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from promptmill.jobs.model import Job
 
-DEFAULT_LIMIT = 20
-MAX_LIMIT = 100
-MAX_LENGTHS = {"status": 16, "kind": 16, "created_after": 40, "owner": 36, "limit": 16, "cursor": 256}
+MAX_LENGTHS = {"status": 16, "kind": 16, "created_after": 40, "owner": 36, **PAGE_LENGTHS}
 """The parameters there are, and how many characters each may have."""
 
-# RFC 3339, section 5.6; what is finer than a millisecond is dropped.
-_INSTANT = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
-)
 _OWNER = re.compile(r"(?:usr|ip)_[0-9a-f]{32}", re.ASCII)
-_LIMIT = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +54,7 @@ def list_request(parameters: Mapping[str, Sequence[str]]) -> ListRequest:
     Raises ``InvalidParameter`` naming the parameter and its rule, for one nobody knows too: a typo must not list
     everything.
     """
-    if not parameters.keys() <= MAX_LENGTHS.keys():
-        raise InvalidParameter(f"The parameters are {_listed(MAX_LENGTHS)}; there are no others.")
-    sent = {name: _single(name, values) for name, values in parameters.items()}
+    sent = single_values(parameters, MAX_LENGTHS)
     return ListRequest(
         JobFilter(
             status=JobStatus(_one_of("status", sent["status"], list(JobStatus))) if "status" in sent else None,
@@ -70,36 +62,16 @@ def list_request(parameters: Mapping[str, Sequence[str]]) -> ListRequest:
             created_after_ms=_instant_ms("created_after", sent["created_after"]) if "created_after" in sent else None,
         ),
         owner=_owner(sent["owner"]) if "owner" in sent else None,
-        limit=_limit(sent["limit"]) if "limit" in sent else DEFAULT_LIMIT,
+        limit=limit_of(sent),
         cursor=sent.get("cursor"),
     )
 
 
-def _single(name: str, values: Sequence[str]) -> str:
-    if len(values) != 1:
-        raise InvalidParameter(f"{name} must be given once.")
-    if len(values[0]) > MAX_LENGTHS[name]:
-        raise InvalidParameter(f"{name} must not be longer than {MAX_LENGTHS[name]} characters.")
-    return values[0]
-
-
 def _one_of(name: str, text: str, allowed: Sequence[str]) -> str:
     if text not in allowed:
-        raise InvalidParameter(f"{name} must be one of {_listed(allowed)}.")
+        *first, last = allowed
+        raise InvalidParameter(f"{name} must be one of {', '.join(first)} or {last}.")
     return text
-
-
-def _instant_ms(name: str, text: str) -> int:
-    if match := _INSTANT.fullmatch(text):
-        date, time, fraction, zone = match.groups()
-        milliseconds = (fraction or "")[:3].ljust(3, "0")
-        try:
-            return epoch_ms(f"{date}T{time}.{milliseconds}{zone.upper()}")
-        except ValueError:
-            pass
-    raise InvalidParameter(
-        f"{name} must be an RFC 3339 time with a zone, such as 2026-11-21T10:00:00.000Z; a + is written %2B."
-    )
 
 
 def _owner(text: str) -> str:
@@ -108,12 +80,10 @@ def _owner(text: str) -> str:
     return text
 
 
-def _limit(text: str) -> int:
-    if not _LIMIT.fullmatch(text) or int(text) > MAX_LIMIT:
-        raise InvalidParameter(f"limit must be a whole number from 1 to {MAX_LIMIT}.")
-    return int(text)
-
-
-def _listed(names: Mapping[str, int] | Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if isinstance(names, dict) else f"{', '.join(first)} or {last}"
+def _instant_ms(name: str, text: str) -> int:
+    try:
+        return instant_ms(text)
+    except ValueError:
+        raise InvalidParameter(
+            f"{name} must be an RFC 3339 time with a zone, such as 2026-11-21T10:00:00.000Z; a + is written %2B."
+        ) from None

@@ -1,0 +1,195 @@
+"""The admins' routes of API keys: make, list, read, rotate, revoke."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from promptmill.clock import instant_ms, is_id, new_id, now_ms
+from promptmill.errors import ApiKeyNotFound, InvalidInput, SubjectNotFound
+from promptmill.http.admin_requests import CreateApiKey, RotateApiKey
+from promptmill.http.body import reads_body
+from promptmill.http.documents import ADMIN_PROBLEMS, CHANGED_KEY, CREATED_KEY, responses
+from promptmill.http.resolver import base_url, caller, json_response, note_in_log, query_parameters
+from promptmill.identity.api_keys.model import (
+    DEFAULT_LIFE_MS,
+    MAX_LIFE_MS,
+    ApiKey,
+    KeyStatus,
+    make_key,
+    rotated,
+)
+from promptmill.identity.api_keys.store import new_secret
+from promptmill.paging import PAGE_LENGTHS, cursor_key, limit_of, make_cursor, position_of, single_values
+from promptmill.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptmill.identity.api_keys.store import ApiKeyStore
+
+_TAGS = ["Administration"]
+_LABEL = "cursor of GET /v1/keys, version 1"
+_NO_KEY = {404: "There is no such API key."}
+
+
+def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeyStore]) -> None:
+    @app.post(
+        "/v1/keys",
+        summary="Make an API key",
+        description="A key for a server. The secret is in this answer and nowhere else. Admins only.",
+        tags=_TAGS,
+        operation_id="createApiKey",
+        responses=responses(
+            "new_api_key",
+            *(HTTPStatus.CREATED, 400, 413, 415, 503),
+            problems={**ADMIN_PROBLEMS, 422: "The body breaks a rule; `errors` says which and where."},
+            headers=CREATED_KEY,
+        ),
+    )
+    @reads_body(app, CreateApiKey)
+    def create_api_key(body: Annotated[CreateApiKey, Body()]) -> Response[Any]:
+        at_ms, secret = now_ms(), new_secret()
+        key = make_key(
+            new_id("key", at_ms),
+            body.name,
+            owner=body.owner or caller(app).owner,
+            scopes=body.scopes,
+            secret=secret,
+            expires_at_ms=_expires_at_ms(body.expires_at, at_ms),
+            at_ms=at_ms,
+        )
+        try:
+            keys().add(key)
+        except SubjectNotFound:
+            raise _invalid("/owner", "must be the id of a user who has signed in") from None
+        note_in_log(key_id=key.id, admin=caller(app).owner)
+        location = f"{base_url(app.current_event.raw_event)}/v1/keys/{key.id}"
+        return _answer({**key_document(key, at_ms=at_ms), "secret": secret}, HTTPStatus.CREATED, location)
+
+    @app.get(
+        "/v1/keys",
+        summary="List API keys",
+        description="The keys of all owners, newest first, until 90 days after they ended. A new key, or a new state, "
+        "is found about a second after it was written. Admins only.",
+        tags=_TAGS,
+        operation_id="listApiKeys",
+        responses=responses("api_keys", HTTPStatus.OK, 400, 503, problems=ADMIN_PROBLEMS),
+    )
+    def list_api_keys() -> Response[Any]:
+        sent = single_values(query_parameters(app), PAGE_LENGTHS)
+        (salt,) = settings().require("owner_salt")
+        made_by = cursor_key(salt, _LABEL)
+        after = position_of(sent["cursor"], bound=[], key=made_by) if "cursor" in sent else None
+        page, at_ms = keys().page(limit=limit_of(sent), after=after), now_ms()
+        body = {
+            "object": "list",
+            "data": [key_document(key, at_ms=at_ms) for key in page.keys],
+            "has_more": page.position is not None,
+            "next_cursor": page.position and make_cursor(page.position, bound=[], key=made_by),
+        }
+        return _answer(body)
+
+    @app.get(
+        "/v1/keys/<key_id>",
+        summary="Read an API key",
+        description="The key without its secret, in whatever state, until 90 days after it ended. Admins only.",
+        tags=_TAGS,
+        operation_id="readApiKey",
+        responses=responses("api_key", HTTPStatus.OK, 503, problems={**ADMIN_PROBLEMS, **_NO_KEY}),
+    )
+    def read_api_key(key_id: str) -> Response[Any]:
+        return _answer(key_document(keys().get(_known_key_id(key_id)), at_ms=now_ms()))
+
+    @app.post(
+        "/v1/keys/<key_id>/rotate",
+        summary="Rotate an API key",
+        description="Gives the key a new secret, which is in this answer and nowhere else. The one until now stays "
+        "valid for `overlap_seconds`, one before it ends at once. When the key expires stays as it is. Admins only.",
+        tags=_TAGS,
+        operation_id="rotateApiKey",
+        responses=responses(
+            "new_api_key",
+            *(HTTPStatus.OK, 400, 413, 415, 503),
+            problems={
+                **ADMIN_PROBLEMS,
+                **_NO_KEY,
+                409: "The key was revoked or has expired, or was changed at the same moment.",
+                422: "The body breaks a rule; `errors` says which and where.",
+            },
+            headers=CHANGED_KEY,
+        ),
+    )
+    @reads_body(app, RotateApiKey, may_be_absent=True)
+    def rotate_api_key(key_id: str, body: Annotated[RotateApiKey, Body()]) -> Response[Any]:
+        note_in_log(key_id=_known_key_id(key_id), admin=caller(app).owner)
+        at_ms, secret = now_ms(), new_secret()
+        before = keys().get(key_id)
+        after = rotated(before, secret=secret, overlap_seconds=body.overlap_seconds, at_ms=at_ms)
+        keys().rotate(before, after)
+        return _answer({**key_document(after, at_ms=at_ms), "secret": secret})
+
+    @app.delete(
+        "/v1/keys/<key_id>",
+        summary="Revoke an API key",
+        description="Ends the key with all its secrets, for good; a secret in use is refused within two minutes. "
+        "Revoking it again answers the same. Admins only.",
+        tags=_TAGS,
+        operation_id="revokeApiKey",
+        responses=responses(
+            "nothing",
+            *(HTTPStatus.NO_CONTENT, 503),
+            problems={**ADMIN_PROBLEMS, **_NO_KEY, 409: "The key was changed at the same moment."},
+            headers=CHANGED_KEY,
+        ),
+    )
+    def revoke_api_key(key_id: str) -> Response[Any]:
+        note_in_log(key_id=_known_key_id(key_id), admin=caller(app).owner)
+        keys().revoke(key_id, at_ms=now_ms())
+        return Response(HTTPStatus.NO_CONTENT.value, body="")
+
+
+def key_document(key: ApiKey, *, at_ms: int) -> dict[str, Any]:
+    """A key as its admins see it: everything but what opens it."""
+    status = key.status(at_ms)
+    overlapping = key.secrets[1].valid_until if len(key.secrets) > 1 and status is KeyStatus.ACTIVE else None
+    return {
+        "id": key.id,
+        "object": "api_key",
+        "name": key.name,
+        "owner": key.owner,
+        "scopes": sorted(key.scopes),
+        "status": status,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "previous_secret_expires_at": overlapping,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+def _expires_at_ms(asked: str | None, at_ms: int) -> int:
+    if asked is None:
+        return at_ms + DEFAULT_LIFE_MS
+    expires_at_ms = instant_ms(asked)
+    if not at_ms < expires_at_ms <= at_ms + MAX_LIFE_MS:
+        raise _invalid("/expires_at", "must be in the future, and within 730 days")
+    return expires_at_ms
+
+
+def _invalid(pointer: str, detail: str) -> InvalidInput:
+    return InvalidInput("The request is not valid; see errors.", errors=((pointer, detail),))
+
+
+def _known_key_id(key_id: str) -> str:
+    """The id in a path; raises ``ApiKeyNotFound`` for what cannot be one."""
+    if not is_id("key", key_id):
+        raise ApiKeyNotFound
+    return key_id
+
+
+def _answer(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK, location: str | None = None) -> Response[str]:
+    return json_response(status, body, {"Cache-Control": "no-store", **({"Location": location} if location else {})})
