@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import now_ms, random_hex, timestamp
-from promptmill.http.schemas import Limits
+from promptmill.http.limits_schemas import Limits
 from promptmill.identity.access import Role
 from promptmill.identity.caller import Caller
 from promptmill.identity.tokens import user_id

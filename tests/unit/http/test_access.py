@@ -49,6 +49,7 @@ PUBLISHED = {
     "diffJobs": USERS_READ,
     "replayJob": USERS_WRITE,
     "redriveJob": OPERATORS,
+    "readLimits": USERS_READ,
     "readMe": PERSONS,
     "changeMe": PERSONS,
     "deleteMe": PERSONS,

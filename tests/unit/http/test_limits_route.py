@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promptmill.http.limits_routes import limits_api
+from promptmill.http.limits_schemas import Limits
 from promptmill.http.resolver import resolve
-from promptmill.http.schemas import Limits
 from promptmill.identity.access import Role, Scope
 from promptmill.identity.caller import Caller
 from promptmill.limits.plan import parse_limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from promptmill.clock import epoch_ms
-from promptmill.http.schemas import Limits as LimitsAnswer
+from promptmill.http.limits_schemas import Limits as LimitsAnswer
 from promptmill.limits.gcra import RatePolicy, Standing
 from promptmill.limits.plan import Allowance, Limits
 from promptmill.limits.spending.reservation import Account

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from promptmill.http.answer import Answer, Timestamp, Usd
+from promptmill.http.limits_schemas import Limits
 from promptmill.identity.access import Role
 from promptmill.jobs.execution.history import ExecutionStatus
 from promptmill.jobs.model import JobStatus, ReplayMode
 
-Usd = Field(description="US dollars as a decimal string.", pattern=r"^\d+(\.\d+)?$")
-Timestamp = Field(description="RFC 3339, UTC.", json_schema_extra={"format": "date-time"})
 
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Finding(_Answer):
+class Finding(Answer):
     pointer: str = Field(description="RFC 6901 pointer into the request body.")
     detail: str
 
 
-class Problem(_Answer):
+class Problem(Answer):
     """RFC 9457."""
 
     type: str
@@ -38,18 +33,18 @@ class Problem(_Answer):
     job_id: str | None = None
 
 
-class Progress(_Answer):
+class Progress(Answer):
     step: str | None
     completed: int
     total: int
 
 
-class TextResult(_Answer):
+class TextResult(Answer):
     text: str
     type: str = Field(description="The kind of task the prompt was taken for.")
 
 
-class ImageArtifact(_Answer):
+class ImageArtifact(Answer):
     id: str
     url: str = Field(description="Reads the image until `url_expires_at`; made for this answer, not stored.")
     url_expires_at: str = Timestamp
@@ -61,18 +56,18 @@ class ImageArtifact(_Answer):
     sha256: str
 
 
-class ImageResult(_Answer):
+class ImageResult(Answer):
     images: list[ImageArtifact]
 
 
-class JobError(_Answer):
+class JobError(Answer):
     code: str
     step: str | None
     detail: str
     retryable: bool = Field(description="Whether a new job with the same input may succeed.")
 
 
-class TextUsage(_Answer):
+class TextUsage(Answer):
     model: str
     input_tokens: int
     output_tokens: int
@@ -81,19 +76,19 @@ class TextUsage(_Answer):
     prompt_version: str
 
 
-class ImageUsage(_Answer):
+class ImageUsage(Answer):
     model: str
     images: int
     truncated: bool
     fallback: bool
 
 
-class Cost(_Answer):
+class Cost(Answer):
     model_usd: str = Usd
     estimated: bool = Field(description="Whether part of it is an upper bound, the provider not having said.")
 
 
-class JobLinks(_Answer):
+class JobLinks(Answer):
     self: str
     cancel: str
     replay: str
@@ -101,7 +96,7 @@ class JobLinks(_Answer):
     execution: str
 
 
-class Job(_Answer):
+class Job(Answer):
     id: str
     object: Literal["job"]
     kind: Literal["enhance", "image"]
@@ -126,14 +121,14 @@ class Job(_Answer):
     links: JobLinks
 
 
-class ExecutionAttempt(_Answer):
+class ExecutionAttempt(Answer):
     started_at: str = Timestamp
     finished_at: str | None = Timestamp
     duration_ms: int | None
     error: str | None = Field(description="The name of the error it ended with.")
 
 
-class ExecutionStep(_Answer):
+class ExecutionStep(Answer):
     name: str
     started_at: str = Timestamp
     finished_at: str | None = Timestamp
@@ -147,7 +142,7 @@ class ExecutionStep(_Answer):
     estimated: bool = Field(description="Whether part of the cost is an upper bound, the provider not having said.")
 
 
-class Execution(_Answer):
+class Execution(Answer):
     object: Literal["execution"]
     job_id: str
     name: str
@@ -160,7 +155,7 @@ class Execution(_Answer):
     cost: Cost | None
 
 
-class Redrive(_Answer):
+class Redrive(Answer):
     object: Literal["redrive"]
     job_id: str
     redriven_from: str = Field(description="The step the execution goes on from.")
@@ -169,19 +164,19 @@ class Redrive(_Answer):
     )
 
 
-class JobList(_Answer):
+class JobList(Answer):
     object: Literal["list"]
     data: list[Job] = Field(description="Newest first.")
     has_more: bool = Field(description="Whether there may be more behind this page.")
     next_cursor: str | None
 
 
-class GeneratedTokens(_Answer):
+class GeneratedTokens(Answer):
     input: int
     output: int
 
 
-class GeneratedMetadata(_Answer):
+class GeneratedMetadata(Answer):
     type: str
     processingTime: int = Field(description="Milliseconds.")  # noqa: N815
     model: str
@@ -191,17 +186,17 @@ class GeneratedMetadata(_Answer):
     fallback: bool
 
 
-class GeneratedPrompt(_Answer):
+class GeneratedPrompt(Answer):
     enhancedPrompt: str  # noqa: N815
     metadata: GeneratedMetadata
 
 
-class Health(_Answer):
+class Health(Answer):
     status: Literal["ok"]
     stage: str | None
 
 
-class ModelEntry(_Answer):
+class ModelEntry(Answer):
     alias: str
     provider: str
     kinds: list[str]
@@ -210,12 +205,12 @@ class ModelEntry(_Answer):
     ends_on: str | None
 
 
-class ModelList(_Answer):
+class ModelList(Answer):
     object: Literal["list"]
     data: list[ModelEntry]
 
 
-class User(_Answer):
+class User(Answer):
     id: str
     object: Literal["user"]
     email: str | None = Field(description="Verified by whom the user signs in with; null until a token says it.")
@@ -226,26 +221,26 @@ class User(_Answer):
     seen_at: str = Timestamp
 
 
-class ComparedJob(_Answer):
+class ComparedJob(Answer):
     id: str
     status: JobStatus
     kind: Literal["enhance", "image"]
     created_at: str = Timestamp
 
 
-class Difference(_Answer):
+class Difference(Answer):
     """One field that differs; null where a job lacks it."""
 
     from_: Any = Field(alias="from")
     to: Any
 
 
-class TextDifference(_Answer):
+class TextDifference(Answer):
     same: bool
     unified: str = Field(description="A unified diff by lines, empty when the texts are the same.")
 
 
-class ImageDifference(_Answer):
+class ImageDifference(Answer):
     """The SHA-256 of each image, in order."""
 
     same: bool
@@ -253,13 +248,13 @@ class ImageDifference(_Answer):
     to: list[str]
 
 
-class CostDifference(_Answer):
+class CostDifference(Answer):
     from_: str = Field(alias="from", description="US dollars as a decimal string.", pattern=r"^\d+(\.\d+)?$")
     to: str = Usd
     difference_usd: str = Field(description="What `to` cost more, or with a minus less.", pattern=r"^-?\d+(\.\d+)?$")
 
 
-class JobDiff(_Answer):
+class JobDiff(Answer):
     """`text` and `images` are null unless both jobs succeeded with one."""
 
     object: Literal["job_diff"]
@@ -272,47 +267,10 @@ class JobDiff(_Answer):
     cost: CostDifference
 
 
-class Deletion(_Answer):
+class Deletion(Answer):
     object: Literal["deletion"]
     status: Literal["running"]
     user: str
-
-
-class RequestLimit(_Answer):
-    limit: int = Field(description="Jobs per period in the long run.")
-    period_seconds: int
-    burst: int = Field(description="Jobs at once after a pause.")
-    remaining: int
-    reset_seconds: int = Field(description="Until one more is free.")
-
-
-class CountLimit(_Answer):
-    limit: int
-    used: int
-    remaining: int
-
-
-class DailyCountLimit(CountLimit):
-    resets_at: str = Timestamp
-
-
-class DailySpendingLimit(_Answer):
-    limit: str = Usd
-    spent: str = Usd
-    reserved: str = Usd
-    remaining: str = Usd
-    resets_at: str = Timestamp
-
-
-class Limits(_Answer):
-    """A day is one in UTC."""
-
-    object: Literal["limits"]
-    plan: Literal["anonymous", "user", "key"]
-    requests: RequestLimit
-    concurrent_jobs: CountLimit
-    images_per_day: DailyCountLimit
-    daily_usd: DailySpendingLimit
 
 
 ANSWERS: tuple[type[BaseModel], ...] = (
