@@ -11,11 +11,23 @@ from tests.support.api import Api, new_address
 
 # Retry pauses of the workflow at a twentieth of their length.
 WAIT_SCALE = "0.05"
+# pytest's options that leave tests out.
+CHOOSING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What looks back on the run comes last, and means something only when everything ran."""
+    looking_back = [item for item in items if item.get_closest_marker("looks_back")]
+    items[:] = [item for item in items if item not in looking_back] + looking_back
+    chosen = any(getattr(config.option, name) for name in CHOOSING)
+    if chosen or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        for item in looking_back:
+            item.add_marker(pytest.mark.skip(reason="looks back on a run of all tests"))
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with running(ROOT / ".local" / "test", wait_scale=WAIT_SCALE) as local_stack:
+    with running(ROOT / ".local" / "test", wait_scale=WAIT_SCALE, notes_decisions=True) as local_stack:
         yield local_stack
 
 

@@ -30,14 +30,26 @@ class InProcess:
     calls: Calls
 
     def __call__(self, event: dict[str, Any], **parts: Any) -> dict[str, Any]:
-        return self.handler(event, object(), **parts)
+        return self.handler(event, Context(), **parts)
+
+
+class Context:
+    """What Lambda tells a function of its call, as far as ours ask."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
 
 
 @contextmanager
-def in_process(stack: Stack, folder: str, **environment: str) -> Iterator[InProcess]:
-    """The handler of ``functions/<folder>`` in its deployed environment, with these variables on top."""
+def in_process(stack: Stack, folder: str, role_arn: str = "", **environment: str) -> Iterator[InProcess]:
+    """The handler of ``functions/<folder>`` in its deployed environment, with these variables on top.
+
+    It has the rights of its own role, or of the one that is named.
+    """
     configuration = _configuration(stack, folder)
-    role = stack.client("sts").assume_role(RoleArn=configuration["Role"], RoleSessionName=f"test-{random_hex(4)}")
+    role = stack.client("sts").assume_role(
+        RoleArn=role_arn or configuration["Role"], RoleSessionName=f"test-{random_hex(4)}"
+    )
     variables = {
         **configuration["Environment"]["Variables"],
         "AWS_ENDPOINT_URL": stack.endpoint_url,
@@ -52,14 +64,19 @@ def in_process(stack: Stack, folder: str, **environment: str) -> Iterator[InProc
         yield InProcess(_handler(folder), calls)
 
 
+def logical_id(folder: str) -> str:
+    """The name in the template of the function in ``functions/<folder>``."""
+    return "".join(word.title() for word in folder.split("_")) + "Function"
+
+
 def _configuration(stack: Stack, folder: str) -> dict[str, Any]:
-    logical_id = "".join(word.title() for word in folder.split("_")) + "Function"
+    name = f"promptmill-local-{logical_id(folder)}-"
     for page in stack.client("lambda").get_paginator("list_functions").paginate():
         for function in page["Functions"]:
-            if function["FunctionName"].startswith(f"promptmill-local-{logical_id}-"):
+            if function["FunctionName"].startswith(name):
                 found: dict[str, Any] = function
                 return found
-    raise AssertionError(f"{logical_id} is not deployed")
+    raise AssertionError(f"{logical_id(folder)} is not deployed")
 
 
 def _handler(folder: str) -> Callable[..., dict[str, Any]]:

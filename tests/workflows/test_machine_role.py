@@ -8,18 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from promptmill.jobs.execution.address import execution_arn
+from tests.architecture.machines import ACTIONS
 from tests.workflows.machines import template
 
 if TYPE_CHECKING:
     from tests.workflows.cases import Runs
 
-ACTIONS = {
-    "arn:aws:states:::events:putEvents": "events:PutEvents",
-    "arn:aws:states:::dynamodb:updateItem": "dynamodb:UpdateItem",
-    "arn:aws:states:::lambda:invoke": "lambda:InvokeFunction",
-    "arn:aws:states:::sqs:sendMessage": "sqs:SendMessage",
-    "arn:aws:states:::aws-sdk:sfn:stopExecution": "states:StopExecution",
-}
 # Where a state's arguments name what it works on.
 TARGETS = ("TableName", "FunctionName", "QueueUrl")
 
