@@ -46,6 +46,7 @@ CHECKS = (
         ),
     ),
     Check("template as SAM (sam validate --lint)", ((BIN / "sam", "validate", "--lint", "--region", "us-east-1"),)),
+    Check("secrets (detect-secrets)", ((sys.executable, "-m", "local.secret_scan"),)),
     Check("lint (ruff)", ((BIN / "ruff", "check", "--quiet", "--output-format", "concise", "."),)),
     Check("format (ruff)", ((BIN / "ruff", "format", "--check", "--quiet", "--output-format", "concise", "."),)),
     Check("import lines (import-linter)", ((BIN / "lint-imports", "--no-logo", "--cache-dir", FOLDER / "imports"),)),
@@ -53,7 +54,6 @@ CHECKS = (
         "security (bandit)",
         ((BIN / "bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SHIPPED_AND_RUN),),
     ),
-    Check("secrets (detect-secrets)", ((sys.executable, "-m", "local.secret_scan"),)),
     Check(
         "locks and documents (pytest)",
         ((sys.executable, "-m", "pytest", "tests/architecture/test_repository.py"),),
