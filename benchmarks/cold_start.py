@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.samples import median
-from local.sam import ROOT
+from local.sam import CREDENTIALS, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,9 +52,7 @@ def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
 def _run(name: str, built: Path, variables: Mapping[str, str]) -> dict[str, float]:
     environment = {
         "PATH": os.environ["PATH"],
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        **CREDENTIALS,
         # A layer is mounted read-only: bytecode that did not come with it is compiled again at every cold start.
         "PYTHONDONTWRITEBYTECODE": "1",
         **variables,

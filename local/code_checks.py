@@ -16,6 +16,7 @@ BIN = Path(sys.executable).parent
 FOLDER = ROOT / ".local" / "check"
 SHOWN_LINES = 40
 RENDERED = FOLDER / "template.json"
+SHIPPED_AND_RUN = ("benchmarks", "functions", "layers", "local", "operations")
 CHECKOV = ROOT / ".local" / "checkov" / "env" / "bin" / "checkov"
 
 
@@ -45,9 +46,14 @@ CHECKS = (
         ),
     ),
     Check("template as SAM (sam validate --lint)", ((BIN / "sam", "validate", "--lint", "--region", "us-east-1"),)),
+    Check("secrets (detect-secrets)", ((sys.executable, "-m", "local.secret_scan"),)),
     Check("lint (ruff)", ((BIN / "ruff", "check", "--quiet", "--output-format", "concise", "."),)),
     Check("format (ruff)", ((BIN / "ruff", "format", "--check", "--quiet", "--output-format", "concise", "."),)),
     Check("import lines (import-linter)", ((BIN / "lint-imports", "--no-logo", "--cache-dir", FOLDER / "imports"),)),
+    Check(
+        "security (bandit)",
+        ((BIN / "bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SHIPPED_AND_RUN),),
+    ),
     Check(
         "locks and documents (pytest)",
         ((sys.executable, "-m", "pytest", "tests/architecture/test_repository.py"),),
@@ -55,16 +61,17 @@ CHECKS = (
 )
 
 
-def run(check: Check) -> Outcome:
+def run(check: Check, *, folder: Path = ROOT) -> Outcome:
+    """Runs the commands of a check in the repository at ``folder`` until one fails."""
     started = time.monotonic()
     passed, output = True, ""
     # SAM and import-linter find the package by it; the template's tools must not meet the host's AWS set-up.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"PYTHONPATH": str(ROOT / "layers" / "core"), "SAM_CLI_TELEMETRY": "0"}
+    environment |= {"PYTHONPATH": os.pathsep.join([str(ROOT / "layers" / "core"), str(ROOT)]), "SAM_CLI_TELEMETRY": "0"}
     for command in check.commands:
         result = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -12,6 +12,9 @@ MiniStack has AdminDeleteUser, but its Step Functions does not know that there i
 MiniStack's own LOG_LEVEL reaches the Lambda workers, where Powertools' logger would take it for theirs and stay silent.
 And MiniStack holds back the answer of a function that logs nothing for 50 ms, in case a line still comes.
 
+With a file's name in PROMPTMILL_DECISIONS, what is decided on the requests of roles is written there, each decision
+once.
+
 ``sys.argv[1]`` is a folder with the SAM translator, which MiniStack needs to expand the template, and cryptography,
 without which its Cognito signs tokens with noise. It is appended to this process's path only: Lambda workers must not
 see it, so that a dependency missing from the layer fails here too.
@@ -22,15 +25,17 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 sys.path.append(sys.argv.pop(1))
 
 from ministack.app import main
-from ministack.core import lambda_runtime
+from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import lambda_svc, stepfunctions
 
 os.environ.pop("LOG_LEVEL", None)
+DECISIONS_FILE = os.environ.pop("PROMPTMILL_DECISIONS", "")
 
 FAILURE = "promptmill_handler_failure"
 _ENDS_THE_WORKER = """
@@ -76,6 +81,29 @@ stepfunctions._AWS_SDK_SERVICE_MAP["cognitoidentityprovider"] = {  # noqa: SLF00
     "service_key": "cognito-idp",
 }
 stepfunctions._AWS_SDK_ERROR_PREFIX["cognitoidentityprovider"] = "CognitoIdentityProvider"  # noqa: SLF001
+
+
+_enforce = iam_evaluator.enforce
+_decisions: set[str] = set()
+
+
+def _enforce_and_note(
+    access_key_id: str, action: str, service: str, region: str, resource_arn: str = "*", **more: Any
+) -> Any:
+    denied = _enforce(access_key_id, action, service, region, resource_arn=resource_arn, **more)
+    identity = iam_evaluator.resolve_caller_identity(access_key_id)
+    if identity and ":assumed-role/" in identity["userArn"] and not isinstance(denied, iam_evaluator.AuthError):
+        role = identity["userArn"].split("/")[1]
+        line = json.dumps({"role": role, "action": action, "resource": resource_arn, "allowed": denied is None})
+        if line not in _decisions:
+            _decisions.add(line)
+            with Path(DECISIONS_FILE).open("a") as file:
+                file.write(f"{line}\n")
+    return denied
+
+
+if DECISIONS_FILE:
+    iam_evaluator.enforce = _enforce_and_note
 
 
 def _end_with_parent() -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,7 @@ class Stack:
     real_image_model: bool
     built_template: str = ""
     text_model: str = ""
+    decisions_file: str = ""
 
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's account, with all rights."""
@@ -103,18 +104,31 @@ def down(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, wait_scale: str = "1", parameters: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def running(
+    folder: Path,
+    *,
+    wait_scale: str = "1",
+    parameters: Mapping[str, str] | None = None,
+    notes_decisions: bool = False,
+) -> Iterator[Stack]:
     """An empty stack for the length of a ``with``; it ends with this process, however that ends.
+
+    With ``notes_decisions``, its ``decisions_file`` has a JSON line for each ``{"role", "action", "resource",
+    "allowed"}`` that MiniStack decided on the request of an assumed role.
 
     Two at a time do not meet: while another process runs one in ``folder``, this one is in ``folder-2``, and so on.
     """
     with _own_folder(folder) as own:
         for leftover in ("state", "tmp"):
             shutil.rmtree(own / leftover, ignore_errors=True)
-        supervisor = _supervise(own, "--wait-scale", wait_scale)
+        decisions = str(own.resolve() / "decisions.jsonl") if notes_decisions else ""
+        if decisions:
+            Path(decisions).write_text("")
+        supervisor = _supervise(own, "--wait-scale", wait_scale, "--decisions", decisions)
         try:
             urls = _read_urls(supervisor, own)
-            yield _deploy(own, urls["endpoint_url"], urls["providers_url"], supervisor.pid, parameters or {})
+            stack = _deploy(own, urls["endpoint_url"], urls["providers_url"], supervisor.pid, parameters or {})
+            yield replace(stack, decisions_file=decisions)
         finally:
             _end(supervisor.pid, own)
             supervisor.communicate()
@@ -268,7 +282,7 @@ def wanted_text_model() -> str:
 
 
 def _has_real_text_model(providers_url: str) -> bool:
-    with urllib.request.urlopen(f"{providers_url}/_health", timeout=10) as answer:
+    with urllib.request.urlopen(f"{providers_url}/_health", timeout=10) as answer:  # nosec B310 # our own http address
         return not json.load(answer)["stand_in"]
 
 

@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where state and logs go")
     parser.add_argument("--port", type=int, default=0, help="MiniStack's port, if it is free")
     parser.add_argument("--wait-scale", default="1", help="scales the waits and retry pauses of workflows")
+    parser.add_argument("--decisions", default="", help="a file for what MiniStack decides on the requests of roles")
     arguments = parser.parse_args()
     folder: Path = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ def run_unit(arguments: argparse.Namespace, folder: Path, state_lock: int, stop:
         providers = start_providers(folder, port)
         children.append(providers)
         providers_url = f"http://127.0.0.1:{read_port(providers)}"
-        children.append(start_ministack(folder, port, providers_url, arguments.wait_scale, state_lock))
+        children.append(start_ministack(arguments, folder, port, providers_url, state_lock))
         endpoint_url = f"http://127.0.0.1:{port}"
         wait_until_healthy(endpoint_url, children, stop)
         print(json.dumps({"endpoint_url": endpoint_url, "providers_url": providers_url}), flush=True)
@@ -114,7 +115,7 @@ def read_port(providers: subprocess.Popen[str]) -> int:
 
 
 def start_ministack(
-    folder: Path, port: int, providers_url: str, wait_scale: str, state_lock: int
+    arguments: argparse.Namespace, folder: Path, port: int, providers_url: str, state_lock: int
 ) -> subprocess.Popen[str]:
     temporary = folder / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -132,7 +133,8 @@ def start_ministack(
         "STATE_DIR": str(folder / "state"),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "state" / "s3"),
-        "SFN_WAIT_SCALE": wait_scale,
+        "SFN_WAIT_SCALE": arguments.wait_scale,
+        "PROMPTMILL_DECISIONS": arguments.decisions,
         "MINISTACK_BEDROCK_PROXY_URL": f"{providers_url}/behind-bedrock",
         "MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS": "120",
         "TMPDIR": str(temporary),
@@ -161,7 +163,8 @@ def wait_until_healthy(endpoint_url: str, children: list[subprocess.Popen[str]],
     while time.monotonic() < deadline and not stop.is_set():
         if any(child.poll() is not None for child in children):
             break
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{endpoint_url}/_ministack/health", timeout=5):
+        health = f"{endpoint_url}/_ministack/health"
+        with contextlib.suppress(OSError), urllib.request.urlopen(health, timeout=5):  # nosec B310 # our own address
             return
         stop.wait(0.1)
     raise RuntimeError("MiniStack did not start; see ministack.log")

@@ -1,10 +1,12 @@
 """Erases a page of what a user leaves behind. Called by DeletionWorkflow.EraseUser."""
 
+from functools import partial
 from typing import Any
 
 from promptmill.artifacts.store import artifact_store
 from promptmill.clock import now_ms
 from promptmill.events.publish import event_bus
+from promptmill.identity.api_keys.store import api_key_store
 from promptmill.jobs.erasure.eraser import Eraser
 from promptmill.jobs.erasure.store import erasure_store
 from promptmill.jobs.gateway import generation_workflow
@@ -17,11 +19,12 @@ from promptmill.step_log import logged_step
 def lambda_handler(
     event: dict[str, Any], context: object, *, eraser: Eraser | None = None, at_ms: int | None = None
 ) -> dict[str, bool]:
+    at_ms = now_ms() if at_ms is None else at_ms
     parts = eraser or Eraser(
         erasure_store(),
         artifact_store(),
         Settlement(settling_store(), generation_workflow(), event_bus(), spending_store()),
-        revoke_keys=lambda _user_id: None,
+        revoke_keys=partial(api_key_store(attempts=1).revoke_all, at_ms=at_ms),
     )
     with logged_step("EraseUser", user_id=event["user_id"]):
-        return {"remaining": parts.erase(event["user_id"], at_ms=now_ms() if at_ms is None else at_ms)}
+        return {"remaining": parts.erase(event["user_id"], at_ms=at_ms)}

@@ -99,7 +99,7 @@ def _read_whole(response: http.client.HTTPResponse, request: ChatRequest) -> Com
     except (ValueError, LookupError, TypeError):
         raise ModelFailureError("ModelErrorException", "the chat endpoint's answer is not a completion") from None
     *pieces, finish = completion_of(text, input_tokens=request.input_tokens, max_tokens=None)
-    assert isinstance(finish, Finish)
+    assert isinstance(finish, Finish)  # nosec B101 # for mypy
     reason = _STOP_REASONS.get(str(choice.get("finish_reason")), "end_turn")
     return iter([*pieces, Finish(reason, _usage(content.get("usage")) or finish.usage)])
 

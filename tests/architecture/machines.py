@@ -38,6 +38,19 @@ class Machine:
         return {name: state for name, state in self.states.items() if state["Type"] == kind}
 
 
+# What a role has to allow for an integration.
+ACTIONS = {
+    "arn:aws:states:::events:putEvents": "events:PutEvents",
+    "arn:aws:states:::dynamodb:updateItem": "dynamodb:UpdateItem",
+    "arn:aws:states:::dynamodb:putItem": "dynamodb:PutItem",
+    "arn:aws:states:::lambda:invoke": "lambda:InvokeFunction",
+    "arn:aws:states:::sqs:sendMessage": "sqs:SendMessage",
+    "arn:aws:states:::aws-sdk:sfn:stopExecution": "states:StopExecution",
+    # Who may make the actions of a transaction may make it.
+    "arn:aws:states:::aws-sdk:dynamodb:transactWriteItems": "dynamodb:UpdateItem",
+    "arn:aws:states:::aws-sdk:cognitoidentityprovider:adminDeleteUser": "cognito-idp:AdminDeleteUser",
+}
+
 MACHINES = [Machine(file) for file in sorted((ROOT / "statemachines").glob("*.asl.json"))]
 
 

@@ -62,6 +62,19 @@ def test_its_owner_reads_it_as_failed_and_retryable(stack: Stack) -> None:
     assert job["cost"] in (None, {"model_usd": "0", "estimated": False})
 
 
+def test_the_key_of_a_job_that_could_not_be_started_is_free_again(stack: Stack) -> None:
+    body = json.dumps({"kind": "enhance", "prompt": "Explain the offside rule to a visitor from Mars."})
+    event = api_event("POST", "/v1/jobs", address=new_address(), body=body)
+    event["headers"]["idempotency-key"] = "offside"
+    event["multiValueHeaders"]["idempotency-key"] = ["offside"]
+    with in_process(stack, "submit_job", **NOBODY_THERE) as submit:
+        assert submit(event)["statusCode"] == 503
+    with in_process(stack, "submit_job") as submit:
+        answer = submit(event)
+    assert answer["statusCode"] == 202
+    assert "Idempotency-Replayed" not in answer["multiValueHeaders"]
+
+
 def _jobs_of(stack: Stack, address: str) -> list[Any]:
     owner = user_at(stack, address).owner
     dynamodb = stack.client("dynamodb")

@@ -16,12 +16,10 @@ from tests.support.api import eventually
 from tests.support.jobs import a_job, state_of
 from tests.support.outcomes import ended_execution, outcomes
 from tests.support.published import check_event
-from tests.support.sweeper import sweep
+from tests.support.sweeper import LONG_AGO_MS, late_job, sweep
 
 if TYPE_CHECKING:
     from local.stack import Stack
-
-LONG_AGO_MS = 10 * 60 * 1000
 
 
 @pytest.fixture
@@ -83,6 +81,17 @@ def test_a_job_whose_execution_was_stopped_from_outside_expires(stack: Stack, jo
     assert event["detail-type"] == "job.expired"
     check_event("job.expired", event["detail"])
     assert event["detail"]["data"]["duration_ms"] >= LONG_AGO_MS
+
+
+def test_an_execution_that_is_late_is_stopped_and_its_job_expires(stack: Stack, jobs: JobStore) -> None:
+    job = late_job(stack, jobs)
+    settled = swept(stack, jobs, job)
+    assert (settled.status, settled.error) == (
+        JobStatus.EXPIRED,
+        {"code": "deadline_passed", "step": "InvokeBedrock"},
+    )
+    execution = ended_execution(stack, job.id)
+    assert (execution["status"], execution.get("error")) == ("ABORTED", "DeadlinePassed")
 
 
 def test_two_sweepers_at_once_make_one_end_of_each_job(stack: Stack, jobs: JobStore) -> None:

@@ -32,21 +32,33 @@ class InProcess:
     calls: Calls
 
     def __call__(self, event: dict[str, Any], **parts: Any) -> dict[str, Any]:
-        return self.handler(event, object(), **parts)
+        return self.handler(event, Context(), **parts)
+
+
+class Context:
+    """What Lambda tells a function of its call, as far as ours ask."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
 
 
 @contextmanager
-def in_process(stack: Stack, folder: str, **environment: str) -> Iterator[InProcess]:
-    """The handler of ``functions/<folder>`` in its deployed environment, with these variables on top."""
-    variables = {**function_environment(stack, folder), **environment}
+def in_process(stack: Stack, folder: str, role_arn: str = "", **environment: str) -> Iterator[InProcess]:
+    """The handler of ``functions/<folder>`` in its deployed environment, with these variables on top.
+
+    It has the rights of its own role, or of the one that is named.
+    """
+    variables = {**function_environment(stack, folder, role_arn), **environment}
     with _environment(variables), recorded_calls() as calls:
         yield InProcess(handler(folder), calls)
 
 
-def function_environment(stack: Stack, folder: str) -> dict[str, str]:
-    """The variables a deployed function has, with credentials of its role."""
+def function_environment(stack: Stack, folder: str, role_arn: str = "") -> dict[str, str]:
+    """The variables a deployed function has, with credentials of its role, or of the one that is named."""
     configuration = _configuration(stack, folder)
-    role = stack.client("sts").assume_role(RoleArn=configuration["Role"], RoleSessionName=f"test-{random_hex(4)}")
+    role = stack.client("sts").assume_role(
+        RoleArn=role_arn or configuration["Role"], RoleSessionName=f"test-{random_hex(4)}"
+    )
     return {
         **configuration["Environment"]["Variables"],
         "AWS_ENDPOINT_URL": stack.endpoint_url,
@@ -58,14 +70,19 @@ def function_environment(stack: Stack, folder: str) -> dict[str, str]:
     }
 
 
+def logical_id(folder: str) -> str:
+    """The name in the template of the function in ``functions/<folder>``."""
+    return "".join(word.title() for word in folder.split("_")) + "Function"
+
+
 def _configuration(stack: Stack, folder: str) -> dict[str, Any]:
-    logical_id = "".join(word.title() for word in folder.split("_")) + "Function"
+    name = f"promptmill-local-{logical_id(folder)}-"
     for page in stack.client("lambda").get_paginator("list_functions").paginate():
         for function in page["Functions"]:
-            if function["FunctionName"].startswith(f"promptmill-local-{logical_id}-"):
+            if function["FunctionName"].startswith(name):
                 found: dict[str, Any] = function
                 return found
-    raise AssertionError(f"{logical_id} is not deployed")
+    raise AssertionError(f"{logical_id(folder)} is not deployed")
 
 
 @contextmanager

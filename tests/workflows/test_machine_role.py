@@ -10,22 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptmill.jobs.execution.address import execution_arn
+from tests.architecture.machines import ACTIONS
 from tests.workflows.machines import DELETION, GENERATION, Machines
 
 if TYPE_CHECKING:
     from local.stack import Stack
 
-ACTIONS = {
-    "arn:aws:states:::events:putEvents": "events:PutEvents",
-    "arn:aws:states:::dynamodb:updateItem": "dynamodb:UpdateItem",
-    "arn:aws:states:::dynamodb:putItem": "dynamodb:PutItem",
-    "arn:aws:states:::lambda:invoke": "lambda:InvokeFunction",
-    "arn:aws:states:::sqs:sendMessage": "sqs:SendMessage",
-    "arn:aws:states:::aws-sdk:sfn:stopExecution": "states:StopExecution",
-    # Who may make the actions of a transaction may make it.
-    "arn:aws:states:::aws-sdk:dynamodb:transactWriteItems": "dynamodb:UpdateItem",
-    "arn:aws:states:::aws-sdk:cognitoidentityprovider:adminDeleteUser": "cognito-idp:AdminDeleteUser",
-}
 # Where a state's arguments name what it works on.
 TARGETS = ("TableName", "FunctionName", "QueueUrl", "UserPoolId")
 ON_A_TABLE = {

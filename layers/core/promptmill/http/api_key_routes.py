@@ -135,7 +135,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
     @app.delete(
         "/v1/keys/<key_id>",
         summary="Revoke an API key",
-        description="Ends the key with all its secrets, for good; a secret in use is refused within two minutes. "
+        description="Ends the key with all its secrets, for good; a secret in use is refused within a minute. "
         "Revoking it again answers the same. Admins only.",
         tags=_TAGS,
         operation_id="revokeApiKey",

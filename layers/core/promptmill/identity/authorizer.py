@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_CREDENTIAL_BYTES = 8192
 # As long as the gateway keeps an answer: the template's ReauthorizeEvery.
-KEEP_MS = 60_000
+KEEP_MS = 30_000
 MAX_KEPT = 1000
 
 

@@ -233,7 +233,7 @@ def new_secret() -> str:
 
 
 @cache
-def api_key_store() -> ApiKeyStore:
+def api_key_store(*, attempts: int = EDGE_ATTEMPTS) -> ApiKeyStore:
     """This process's store."""
     (table,) = settings().require("library_table")
-    return ApiKeyStore(table, aws_client("dynamodb", attempts=EDGE_ATTEMPTS))
+    return ApiKeyStore(table, aws_client("dynamodb", attempts=attempts))

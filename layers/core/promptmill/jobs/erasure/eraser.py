@@ -37,7 +37,7 @@ class Eraser:
 
         False when there was neither a job nor an artifact: only a call that finds nothing says that nothing is left,
         for the index of jobs learns late. A job that is not over is canceled, and erased by a later call. Raises
-        ``StoreUnavailable``.
+        ``StoreUnavailable``, and ``RequestInFlight`` when somebody else changes a key of theirs right now.
         """
         self.revoke_keys(user_id)
         job_ids = self.store.jobs_of(user_id, limit=PAGE_SIZE)

@@ -1,0 +1,113 @@
+"""As ``scenarios``, of the functions that users and admins deal with."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local.stack import ROOT
+from promptmill.clock import now_ms, random_hex, timestamp
+from promptmill.identity.access import Role, Scope
+from promptmill.identity.caller import Caller
+from promptmill.identity.users.model import sign_in_of
+from promptmill.identity.users.store import key as user_key
+from promptmill.jobs.model import JobStatus
+from tests.e2e.scenarios import METHOD_ARN, Scenario, World, a_user, signed_in, the_body
+from tests.support.credentials import plant_key, plant_user
+from tests.support.in_process import InProcess
+
+OPERATOR = Caller(f"usr_{random_hex(16)}", "user", frozenset({Role.USER, Role.OPERATOR}))
+ADMIN = Caller(f"usr_{random_hex(16)}", "user", frozenset(Role))
+
+
+def asked_by(caller: Caller, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    event = signed_in(method, path, caller.owner, body)
+    event["requestContext"]["authorizer"] = caller.to_context()
+    return event
+
+
+def a_key_is_shown(world: World, authorize: InProcess) -> None:
+    owner = f"usr_{random_hex(16)}"
+    headers = {"authorization": [f"Bearer {plant_key(world.stack, owner, Scope).secret}"]}
+    answer = authorize({"methodArn": METHOD_ARN, "multiValueHeaders": headers})
+    assert answer["context"]["owner"] == owner
+
+
+def somebody_signed_in(world: World, record: InProcess) -> None:
+    event = json.loads((ROOT / "events" / "lambda" / "record_sign_in.json").read_text())
+    event["request"]["userAttributes"]["sub"] = random_hex(16)
+    record(event)
+    # The function lets people in although the table does not answer, so what is there is what tells.
+    world.stack.client("dynamodb").get_item(
+        TableName=world.stack.library_table, Key=user_key(sign_in_of(event).user_id)
+    )["Item"]
+
+
+def a_user_asks_who_they_are(world: World, serve: InProcess) -> None:
+    plant_user(world.stack, owner := a_user())
+    the_body(serve(signed_in("GET", "/v1/me", owner)), 200)
+
+
+def a_user_is_renamed(world: World, serve: InProcess) -> None:
+    plant_user(world.stack, owner := a_user())
+    the_body(serve(signed_in("PATCH", "/v1/me", owner, {"display_name": "Ada"})), 200)
+
+
+def limits_are_read(world: World, read: InProcess) -> None:
+    the_body(read(signed_in("GET", "/v1/me/limits", a_user())), 200)
+
+
+def an_execution_is_redriven(world: World, redrive: InProcess) -> None:
+    path = f"/v1/jobs/{world.picture['id']}/redrive"
+    assert the_body(redrive(asked_by(OPERATOR, "POST", path)), 409)["code"] == "not_redrivable"
+
+
+def a_deletion_is_started(world: World, delete: InProcess) -> None:
+    plant_user(world.stack, owner := f"usr_{random_hex(16)}")
+    the_body(delete(signed_in("DELETE", "/v1/me", owner)), 202)
+
+
+def a_user_is_erased(world: World, erase: InProcess) -> None:
+    owner = f"usr_{random_hex(16)}"
+    key = plant_key(world.stack, owner, Scope)
+    past = timestamp(now_ms() - 3_600_000)
+    closed = world.stored(owner=owner, status=JobStatus.FAILED, finished_at=past, due_at=None)
+    running = world.stored(owner=owner, status=JobStatus.RUNNING, started_at=timestamp(now_ms()))
+    pictures = world.stack.client("s3")
+    name = f"artifacts/{owner}/{closed.id}/picture.png"
+    pictures.put_object(Bucket=world.stack.artifacts_bucket, Key=name, Body=b"picture")
+    assert erase({"user_id": owner}) == {"remaining": True}
+    kept = world.stack.client("dynamodb").get_item(
+        TableName=world.stack.library_table, Key={"pk": {"S": f"KEY#{key.id}"}, "sk": {"S": "KEY"}}
+    )["Item"]
+    assert "revoked_at" in kept
+    assert world.is_closed(running)
+    found = pictures.list_objects_v2(Bucket=world.stack.artifacts_bucket, Prefix=f"artifacts/{owner}/")
+    assert found["KeyCount"] == 0
+
+
+def a_key_is_made_listed_rotated_and_revoked(world: World, administer: InProcess) -> None:
+    plant_user(world.stack, ADMIN.owner)
+    made = the_body(administer(asked_by(ADMIN, "POST", "/v1/keys", {"name": "billing", "scopes": ["jobs:read"]})), 201)
+    path = f"/v1/keys/{made['id']}"
+    the_body(administer(asked_by(ADMIN, "GET", "/v1/keys")), 200)
+    the_body(administer(asked_by(ADMIN, "GET", path)), 200)
+    the_body(administer(asked_by(ADMIN, "POST", f"{path}/rotate", {"overlap_seconds": 0})), 200)
+    assert administer(asked_by(ADMIN, "DELETE", path))["statusCode"] == 204
+
+
+def limits_are_set(world: World, administer: InProcess) -> None:
+    plant_user(world.stack, owner := f"usr_{random_hex(16)}")
+    the_body(administer(asked_by(ADMIN, "PUT", f"/v1/limits/{owner}", {"burst": 5})), 200)
+
+
+USER_SCENARIOS = {
+    "authorize_caller": [Scenario(a_key_is_shown)],
+    "record_sign_in": [Scenario(somebody_signed_in)],
+    "serve_me": [Scenario(a_user_asks_who_they_are), Scenario(a_user_is_renamed)],
+    "read_limits": [Scenario(limits_are_read)],
+    "redrive_job": [Scenario(an_execution_is_redriven)],
+    "delete_user": [Scenario(a_deletion_is_started)],
+    "erase_user": [Scenario(a_user_is_erased)],
+    "administer_access": [Scenario(limits_are_set), Scenario(a_key_is_made_listed_rotated_and_revoked)],
+}
