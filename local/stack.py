@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.environment import shell_environment
 from local.ministack_differences import mend_differences
 from local.providers.issuer import AUTHORIZED_PARTY
 from local.providers.issuer import PATH as ISSUER_PATH
-from local.sam import CREDENTIALS, REGION, ROOT, StackError, build, deploy, local_client, locked
+from local.sam import REGION, ROOT, StackError, build, deploy, local_client, locked
 from local.supervisor import STAY
 
 if TYPE_CHECKING:
@@ -252,22 +253,6 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
     (folder / "stack.json").write_text(json.dumps(asdict(stack), indent=2) + "\n")
     (folder / "env").write_text(shell_environment(stack))
     return stack
-
-
-def shell_environment(stack: Stack) -> str:
-    """Lines for a shell to source, after which curl and the AWS CLI find this stack."""
-    variables = {
-        "API": stack.api_url,
-        "AWS_ENDPOINT_URL": stack.endpoint_url,
-        "STATE_MACHINE_ARN": stack.state_machine_arn,
-        "DELETION_WORKFLOW_ARN": stack.deletion_workflow_arn,
-        "EVENTS_QUEUE_URL": stack.events_queue_url,
-        "PROVIDERS_URL": stack.providers_url,
-        "PROMPTMILL_STACK": stack.folder,
-        **CREDENTIALS,
-    }
-    exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())
-    return f"unset AWS_PROFILE AWS_SESSION_TOKEN\n{exports}"
 
 
 def wanted_text_model() -> str:

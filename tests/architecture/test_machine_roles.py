@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.architecture.machines import Machine
 
 OWN_EXECUTION = "{% $states.context.Execution.Id %}"
+NAMES = ("FunctionName", "TableName", "QueueUrl", "ExecutionArn", "UserPoolId")
 # Of AWS's own services, for every machine that logs and traces; what it needs is AWS's to say.
 LOG_AND_TRACE = "LogAndTrace"
 
@@ -49,7 +50,9 @@ def targets(arguments: dict[str, Any]) -> list[str]:
     """What a task works on, as its arguments name it."""
     if "Entries" in arguments:
         return [entry["EventBusName"] for entry in arguments["Entries"]]
-    named = [arguments[name] for name in ("FunctionName", "TableName", "QueueUrl", "ExecutionArn") if name in arguments]
+    if "TransactItems" in arguments:
+        return [part["TableName"] for item in arguments["TransactItems"] for part in item.values()]
+    named = [arguments[name] for name in NAMES if name in arguments]
     assert len(named) == 1, f"which of {sorted(arguments)} names what the task works on?"
     return named
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.environment import shell_environment
 from local.rendering import ROOT
-from local.stack import shell_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

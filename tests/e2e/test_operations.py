@@ -8,7 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from local.stack import ROOT, shell_environment
+from local.environment import shell_environment
+from local.stack import ROOT
 from promptmill.jobs.execution.address import execution_arn
 from tests.support.api import eventually
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,33 +10,21 @@ import pytest
 
 from local.sam import ROOT
 from promptmill.clock import epoch_ms
-from promptmill.http.admin_routes import admin_api
 from promptmill.http.cancel_routes import cancel_api
-from promptmill.http.deletion_routes import deletion_api
-from promptmill.http.limits_routes import limits_api
-from promptmill.http.me_routes import me_api
 from promptmill.http.read_routes import read_api
 from promptmill.http.redrive_routes import redrive_api
 from promptmill.http.resolver import resolve
 from promptmill.http.submit_routes import submit_api
-from promptmill.identity.access import Role, Scope
-from promptmill.identity.authorizer import Authorizer
-from promptmill.identity.caller import Caller, caller_of
-from promptmill.identity.tokens import Identity, TokenVerifier
+from promptmill.identity.caller import caller_of
 from promptmill.jobs.assemble import assemble_prompt
 from promptmill.jobs.intake import Intake
 from promptmill.jobs.model import JobStatus, ReplayMode
-from promptmill.settings import settings
 from tests.support.builders import IMAGE_INPUT, TEXT_INPUT, TEXT_RESULT, a_claim, a_job, a_policy, plans_of
 from tests.support.functions import handler
 from tests.unit.execution.fakes import FakeExecutions
 from tests.unit.execution.histories import failed_in
-from tests.unit.http.test_delete_me import FakeDeletion
-from tests.unit.identity.fakes import MemoryApiKeys
-from tests.unit.identity.users import MemoryUsers, a_sign_in
 from tests.unit.jobs.accounts import MemorySpending
 from tests.unit.jobs.attempts import a_text_answer, an_image_answer
-from tests.unit.jobs.erasing import Leaving
 from tests.unit.jobs.fakes import (
     FakeProvider,
     FakeWorkflow,
@@ -48,26 +35,7 @@ from tests.unit.jobs.fakes import (
     MemoryRecords,
 )
 from tests.unit.jobs.settling import World
-
-FOLDER = ROOT / "events" / "lambda"
-MODELS = {"enhance": ["claude-haiku-4.5"], "image": ["flux-schnell"]}
-SALT = "salt"
-
-
-@pytest.fixture(autouse=True)
-def _variables(monkeypatch: pytest.MonkeyPatch, socket_disabled: None) -> Iterator[None]:
-    monkeypatch.setenv("PROMPTMILL_STAGE", "dev")
-    monkeypatch.setenv("PROMPTMILL_OWNER_SALT", SALT)
-    monkeypatch.setenv("PROMPTMILL_TEXT_MODELS", ",".join(MODELS["enhance"]))
-    monkeypatch.setenv("PROMPTMILL_IMAGE_MODELS", ",".join(MODELS["image"]))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
-
-
-def sample(name: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
-    return event
+from tests.unit.samples.samples import FOLDER, MODELS, SALT, sample
 
 
 def a_store(event: dict[str, Any], kind: str, *, assembled: bool) -> MemoryJobStore:
@@ -86,33 +54,6 @@ def assemble(jobs: MemoryJobStore, job_id: str) -> dict[str, Any]:
 def test_every_function_has_an_event_and_every_event_a_function() -> None:
     functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
     assert {path.stem.partition("-")[0] for path in FOLDER.glob("*.json")} == functions
-
-
-class OneKey:
-    """A store of API keys that has one."""
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def admit(self, secret: str, *, at_ms: int) -> Caller:
-        assert secret == self._secret
-        return Caller("usr_1", "key", frozenset({Role.USER}), key="key_1", scopes=frozenset(Scope))
-
-
-class NoUsers:
-    def admit(self, identity: Identity, *, at_ms: int) -> Caller:
-        raise AssertionError(identity)
-
-
-def test_authorize_caller_lets_the_key_of_its_event_into_the_stage_of_its_event() -> None:
-    event = sample("authorize_caller")
-    secret = event["headers"]["authorization"].removeprefix("Bearer ")
-    authorizer = Authorizer(TokenVerifier({}, {}, {}), NoUsers(), OneKey(secret))
-    said = handler("authorize_caller")(event, None, authorizer=authorizer)
-    assert said["context"]["owner"] == "usr_1"
-    (statement,) = said["policyDocument"]["Statement"]
-    context = event["requestContext"]
-    assert statement["Resource"].endswith(f":{context['apiId']}/{context['stage']}/*")
 
 
 def test_submit_job_accepts_its_event() -> None:
@@ -182,13 +123,6 @@ def test_read_jobs_answers_what_needs_no_job(name: str) -> None:
     assert resolve(read_api(MemoryJobStore(), MemoryArtifacts()), sample(name), None)["statusCode"] == 200
 
 
-def test_read_limits_answers_the_user_of_its_event() -> None:
-    api = limits_api(MemoryRates(), MemorySpending(), lambda: plans_of(a_policy(name="user")))
-    answer = resolve(api, sample("read_limits"), None)
-    assert answer["statusCode"] == 200
-    assert json.loads(answer["body"])["plan"] == "user"
-
-
 def test_cancel_job_cancels_the_job_of_its_event() -> None:
     event, world = sample("cancel_job"), World()
     job_id = event["pathParameters"]["job_id"]
@@ -199,23 +133,6 @@ def test_cancel_job_cancels_the_job_of_its_event() -> None:
     assert world.bus.names == ["job.canceled"]
 
 
-@pytest.mark.parametrize(("name", "display_name"), [("serve_me", None), ("serve_me-rename", "Ada")])
-def test_serve_me_answers_for_the_user_of_its_event(name: str, display_name: str | None) -> None:
-    event, users = sample(name), MemoryUsers()
-    owner = event["requestContext"]["authorizer"]["owner"]
-    users.users[owner] = replace(users.record(a_sign_in()), id=owner)
-    answer = resolve(me_api(users), event, None)
-    assert answer["statusCode"] == 200
-    document = json.loads(answer["body"])
-    assert (document["id"], document["display_name"]) == (owner, display_name)
-
-
-def test_record_sign_in_records_the_user_of_its_event() -> None:
-    event, users = sample("record_sign_in"), MemoryUsers()
-    assert handler("record_sign_in")(sample("record_sign_in"), None, users=users) == event
-    assert [user.subject for user in users.users.values()] == [event["request"]["userAttributes"]["sub"]]
-
-
 def test_redrive_job_redrives_the_job_of_its_event() -> None:
     event, jobs = sample("redrive_job"), MemoryJobStore()
     job_id = event["pathParameters"]["job_id"]
@@ -224,30 +141,6 @@ def test_redrive_job_redrives_the_job_of_its_event() -> None:
     answer = resolve(redrive_api(jobs, executions), event, None)
     assert (answer["statusCode"], json.loads(answer["body"])["redriven_from"]) == (202, "PersistResult")
     assert executions.redriven == [job_id]
-
-
-def test_delete_user_starts_the_deletion_of_the_caller_of_its_event() -> None:
-    event, workflow = sample("delete_user"), FakeDeletion()
-    answer = resolve(deletion_api(workflow), event, None)
-    assert answer["statusCode"] == 202
-    assert list(workflow.started) == [event["requestContext"]["authorizer"]["owner"]]
-
-
-def test_erase_user_erases_the_user_of_its_event() -> None:
-    event, leaving = sample("erase_user"), Leaving()
-    job = leaving.has(a_job("succeeded", owner=event["user_id"], due_at=None))
-    erase, at_ms = handler("erase_user"), epoch_ms(job.deadline_at)
-    assert erase(event, None, eraser=leaving.eraser, at_ms=at_ms) == {"remaining": True}
-    assert leaving.jobs == set()
-    assert erase(event, None, eraser=leaving.eraser, at_ms=at_ms) == {"remaining": False}
-
-
-def test_administer_access_makes_the_key_of_its_event() -> None:
-    event = sample("administer_access")
-    admin = event["requestContext"]["authorizer"]["owner"]
-    answer = resolve(admin_api(MemoryApiKeys(admin)), event, None)
-    key = json.loads(answer["body"])
-    assert (answer["statusCode"], key["owner"], key["scopes"]) == (201, admin, ["jobs:read", "jobs:write"])
 
 
 class Remaining:

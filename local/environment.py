@@ -1,0 +1,26 @@
+"""What a shell needs to find a local stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.sam import CREDENTIALS
+
+if TYPE_CHECKING:
+    from local.stack import Stack
+
+
+def shell_environment(stack: Stack) -> str:
+    """Lines for a shell to source, after which curl and the AWS CLI find this stack."""
+    variables = {
+        "API": stack.api_url,
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "STATE_MACHINE_ARN": stack.state_machine_arn,
+        "DELETION_WORKFLOW_ARN": stack.deletion_workflow_arn,
+        "EVENTS_QUEUE_URL": stack.events_queue_url,
+        "PROVIDERS_URL": stack.providers_url,
+        "PROMPTMILL_STACK": stack.folder,
+        **CREDENTIALS,
+    }
+    exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())
+    return f"unset AWS_PROFILE AWS_SESSION_TOKEN\n{exports}"
