@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What looks back on the run comes last, and means something only when everything ran."""
     looking_back = [item for item in items if item.get_closest_marker("looks_back")]
     items[:] = [item for item in items if item not in looking_back] + looking_back
-    chosen = any(getattr(config.option, name) for name in CHOOSING)
+    chosen = any(getattr(config.option, name, None) for name in CHOOSING)
     if chosen or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         for item in looking_back:
             item.add_marker(pytest.mark.skip(reason="looks back on a run of all tests"))
