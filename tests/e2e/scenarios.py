@@ -82,6 +82,15 @@ class World:
         source = self.picture
         return {"owner": source["owner"], "replay_of": source["id"], "replay_mode": ReplayMode.RECORDED}
 
+    def is_there(self, job: Job) -> bool:
+        return bool(
+            self.stack.client("dynamodb").query(
+                TableName=self.stack.jobs_table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": f"JOB#{job.id}"}},
+            )["Items"]
+        )
+
     def is_closed(self, job: Job) -> bool:
         return self.jobs.load_work(job.id).job.due_at is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -13,8 +14,11 @@ from promptmill.identity.users.model import sign_in_of
 from promptmill.identity.users.store import key as user_key
 from promptmill.jobs.model import JobStatus
 from tests.e2e.scenarios import METHOD_ARN, Scenario, World, a_user, signed_in, the_body
+from tests.e2e.test_operations import stopped_in_its_model_call
+from tests.support.api import Api, new_address
 from tests.support.credentials import plant_key, plant_user
 from tests.support.in_process import InProcess
+from tests.support.stand_ins import StandIns
 
 OPERATOR = Caller(f"usr_{random_hex(16)}", "user", frozenset({Role.USER, Role.OPERATOR}))
 ADMIN = Caller(f"usr_{random_hex(16)}", "user", frozenset(Role))
@@ -58,8 +62,12 @@ def limits_are_read(world: World, read: InProcess) -> None:
 
 
 def an_execution_is_redriven(world: World, redrive: InProcess) -> None:
-    path = f"/v1/jobs/{world.picture['id']}/redrive"
-    assert the_body(redrive(asked_by(OPERATOR, "POST", path)), 409)["code"] == "not_redrivable"
+    stand_ins = StandIns(world.stack)
+    with Api(world.stack, new_address()) as api, contextlib.closing(stand_ins):
+        job_id = stopped_in_its_model_call(world.stack, api, stand_ins)
+    # As far as it goes on the local stack.
+    told = the_body(redrive(asked_by(OPERATOR, "POST", f"/v1/jobs/{job_id}/redrive")), 409)
+    assert told["detail"].startswith("Redrive is not available here")
 
 
 def a_deletion_is_started(world: World, delete: InProcess) -> None:
@@ -72,6 +80,7 @@ def a_user_is_erased(world: World, erase: InProcess) -> None:
     key = plant_key(world.stack, owner, Scope)
     past = timestamp(now_ms() - 3_600_000)
     closed = world.stored(owner=owner, status=JobStatus.FAILED, finished_at=past, due_at=None)
+    world.jobs.put_request(closed, {}, models=[])
     running = world.stored(owner=owner, status=JobStatus.RUNNING, started_at=timestamp(now_ms()))
     pictures = world.stack.client("s3")
     name = f"artifacts/{owner}/{closed.id}/picture.png"
@@ -82,6 +91,7 @@ def a_user_is_erased(world: World, erase: InProcess) -> None:
     )["Item"]
     assert "revoked_at" in kept
     assert world.is_closed(running)
+    assert not world.is_there(closed)
     found = pictures.list_objects_v2(Bucket=world.stack.artifacts_bucket, Prefix=f"artifacts/{owner}/")
     assert found["KeyCount"] == 0
 

@@ -34,8 +34,15 @@ def plant_user(stack: Stack, user: str) -> None:
     stack.client("dynamodb").update_item(
         TableName=stack.library_table,
         Key=user_key(user),
-        UpdateExpression="SET created_at = if_not_exists(created_at, :at)",
-        ExpressionAttributeValues={":at": {"S": timestamp(now_ms())}},
+        UpdateExpression=(
+            "SET created_at = if_not_exists(created_at, :at), seen_at = if_not_exists(seen_at, :at), "
+            "issuer = if_not_exists(issuer, :issuer), subject = if_not_exists(subject, :subject)"
+        ),
+        ExpressionAttributeValues={
+            ":at": {"S": timestamp(now_ms())},
+            ":issuer": {"S": "https://login.example.com"},
+            ":subject": {"S": user},
+        },
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
     from tests.support.recorder import Calls
+
+
+PARAMETERS = {"jobs": "job_id", "keys": "key_id", "limits": "subject"}
+"""The path parameter below each collection."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +113,9 @@ def api_event(
     user: Caller | None = None,
 ) -> dict[str, Any]:
     """What API Gateway sends a function for a request from this address: this user's, or of one who is only there."""
-    _, under_jobs, rest = path.partition("/v1/jobs/")
-    job_id, slash, action = rest.partition("/")
-    resource = f"/v1/jobs/{{job_id}}{slash}{action}" if under_jobs else path
+    found = re.fullmatch(r"/v1/(\w+)/([^/]+)(/.*)?", path)
+    parameter = PARAMETERS.get(found[1]) if found else None
+    resource = f"/v1/{found[1]}/{{{parameter}}}{found[3] or ''}" if found and parameter else path
     return {
         "resource": resource,
         "path": path,
@@ -119,7 +124,7 @@ def api_event(
         "multiValueHeaders": {"content-type": ["application/json"], "host": ["api.example.com"]},
         "queryStringParameters": query,
         "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
-        "pathParameters": {"job_id": job_id} if under_jobs else None,
+        "pathParameters": {parameter: found[2]} if found and parameter else None,
         "stageVariables": None,
         "requestContext": {
             "requestId": f"req-{random_hex(8)}",

@@ -41,7 +41,8 @@ def job(status: str) -> Plant:
     """Plants a job that no execution is at work on."""
 
     def plant(stack: Stack, owner: str, text: str) -> Ids:
-        stored = replace(a_job(prompt=f"Explain {text} to a child.", metadata={"note": text}), owner=owner)
+        stored = a_job(prompt=f"Explain {text} to a child.", metadata={"note": text})
+        stored = replace(stored, owner=owner, subject=owner)
         if status != "queued":
             ended = timestamp(now_ms())
             stored = replace(stored, started_at=ended, finished_at=ended, result={"text": text, "type": "content"})

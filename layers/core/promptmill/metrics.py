@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_lambda_powertools import Metrics
+    from aws_lambda_powertools.metrics import EphemeralMetrics
 
 NAMESPACE = "Promptmill"
 
 
 @cache
-def _metrics() -> Metrics:
-    from aws_lambda_powertools import Metrics
+def _metrics() -> EphemeralMetrics:
+    from aws_lambda_powertools.metrics import EphemeralMetrics
 
-    return Metrics(namespace=NAMESPACE)
+    return EphemeralMetrics(namespace=NAMESPACE)
 
 
 def report_counts(counts: Mapping[str, int], *, stage: str) -> None:

@@ -198,7 +198,7 @@ def test_a_key_nobody_made_is_answered_as_documented(document: dict[str, Any]) -
     holds(document, ("delete", "/v1/keys/{key_id}"), Administration().call("DELETE", "/v1/keys/key_x"))
 
 
-@pytest.mark.parametrize(("status", "body"), [(200, {"daily_usd": "0.5"}), (422, {}), (404, {"burst": 1})])
+@pytest.mark.parametrize(("status", "body"), [(200, {"daily_usd": "0.5"}), (422, {"burst": 0}), (404, {"burst": 1})])
 def test_limits_are_set_as_documented(document: dict[str, Any], status: int, body: dict[str, Any]) -> None:
     administration, subject = Administration(), "key_x" if status == 404 else OWNER
     answer = administration.call("PUT", f"/v1/limits/{subject}", body)

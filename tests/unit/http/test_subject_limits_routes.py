@@ -49,8 +49,6 @@ def test_what_is_kept_is_the_limits_that_were_set_and_no_others() -> None:
 @pytest.mark.parametrize(
     ("pointer", "document"),
     [
-        ("", {}),
-        ("", {"burst": None}),
         ("/requests_per_minute", {"requests_per_minute": 0}),
         ("/requests_per_minute", {"requests_per_minute": "60"}),
         ("/burst", {"burst": True}),

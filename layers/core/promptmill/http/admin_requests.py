@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
 from promptmill.clock import instant_ms
 from promptmill.identity.access import Scope
@@ -66,9 +66,3 @@ class SetLimits(_Body):
     concurrent_jobs: Count | None = None
     images_per_day: Count | None = None
     daily_usd: Annotated[Usd | None, Field(description="US dollars as a decimal string.")] = None
-
-    @model_validator(mode="after")
-    def _sets_something(self) -> SetLimits:
-        if not self.model_dump(exclude_none=True):
-            raise ValueError("must set at least one limit; DELETE returns to the plan's")
-        return self
