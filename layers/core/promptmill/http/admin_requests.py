@@ -7,16 +7,11 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
 from promptmill.clock import instant_ms
+from promptmill.http.one_line import IN_SCHEMA, OF_ONE_LINE
 from promptmill.identity.access import Scope
 from promptmill.identity.api_keys.model import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS
 
 USER_ID = r"^usr_[0-9a-f]{32}$"
-
-
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must be one line of printable characters")
-    return text
 
 
 def _instant(text: str) -> str:
@@ -27,7 +22,7 @@ def _instant(text: str) -> str:
     return text
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_one_line)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), OF_ONE_LINE, IN_SCHEMA]
 Instant = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_instant)]
 Count = Annotated[StrictInt, Field(ge=0, le=1_000_000)]
 PositiveCount = Annotated[StrictInt, Field(ge=1, le=1_000_000)]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from promptmill.http.body import reads_body
 from promptmill.http.documents import responses
+from promptmill.http.one_line import IN_SCHEMA, OF_ONE_LINE
 from promptmill.http.resolver import caller, declared, json_response, make_resolver
 from promptmill.identity.access import Role
 
@@ -22,14 +22,8 @@ if TYPE_CHECKING:
     from promptmill.identity.users.store import UserStore
 
 
-def _of_one_line(text: str) -> str:
-    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
-        raise ValueError("control characters and line breaks are not allowed")
-    return text
-
-
 DisplayName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_of_one_line)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), OF_ONE_LINE, IN_SCHEMA
 ]
 
 
