@@ -37,6 +37,7 @@ class Settings:
     clerk_issuer: str | None = None
     clerk_authorized_parties: str | None = None
     oidc_issuer: str | None = None
+    oidc_jwks_url: str | None = None
     oidc_audience: str | None = None
     roles_claim: str | None = None
     operator_groups: str | None = None

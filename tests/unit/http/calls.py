@@ -70,7 +70,9 @@ def an_event(
         "stageVariables": None,
         "requestContext": {
             "requestId": REQUEST_ID,
-            **({"authorizer": {"principalId": caller.subject, **caller.to_context()}} if caller else {}),
+            "authorizer": {"principalId": caller.subject, **caller.to_context()}
+            if caller
+            else {"principalId": "anonymous"},
             "identity": {"sourceIp": ADDRESS, "userAgent": "tests"},
             "domainName": "abc123.execute-api.eu-west-1.amazonaws.com",
             "path": f"/dev{path}",

@@ -129,6 +129,23 @@ def test_a_key_sends_an_idempotency_key_and_needs_its_scope(document: dict[str, 
         holds(document, ("post", "/v1/jobs"), answer)
 
 
+def test_a_key_that_may_not_read_replays_nothing() -> None:
+    api, key = Api(), a_key(Scope.WRITE)
+    job = a_job("succeeded", owner=key.owner, expires_at_seconds=2**33)
+    api.jobs.add(job)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    event = an_event("POST", f"/v1/jobs/{job.id}/replay", body="{}", headers=headers, caller=key)
+    assert api.submit(event).status == 403
+    event["requestContext"]["authorizer"] = a_key(*Scope).to_context()
+    assert api.submit(event).status == 202
+
+
+def test_what_came_past_the_authorizer_is_not_taken_for_somebody_who_has_not_signed_in() -> None:
+    event = an_event("POST", "/v1/jobs", body=ENHANCE, headers={"Content-Type": "application/json"}, caller=None)
+    del event["requestContext"]["authorizer"]
+    assert Api().submit(event).status == 401
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/{id}/execution", "/v1/jobs/{id}/diff"])
 def test_who_has_not_signed_in_has_no_list_no_execution_and_no_comparison(path: str) -> None:
     api = Api()

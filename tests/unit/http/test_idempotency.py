@@ -14,6 +14,7 @@ from promptmill import errors
 from promptmill.clock import now_ms
 from promptmill.errors import InvalidHeader
 from promptmill.http.idempotency_key import idempotency_key
+from promptmill.identity.access import Scope
 from promptmill.jobs.model import JobStatus
 from tests.support.builders import PROMPT
 from tests.unit.http.calls import USER, Api, an_event
@@ -163,6 +164,15 @@ def test_a_repeat_after_the_first_was_cut_off_starts_its_job() -> None:
     assert (answer.status, answer.json["id"], answer.headers["idempotency-replayed"]) == (202, job_id, "true")
     assert list(api.workflow.started) == [job_id]
     assert post(api).headers["idempotency-replayed"] == "true"
+
+
+def test_a_repeat_by_another_key_of_the_owners_does_not_start_the_job_under_its_own_limits() -> None:
+    api = cut_off()
+    age(api, seconds=31)
+    another = replace(USER, key="key_1", plan="key", scopes=frozenset(Scope))
+    headers = {"Content-Type": "application/json", "Idempotency-Key": KEY}
+    answer = api.submit(an_event("POST", "/v1/jobs", body=json.dumps(BODY), headers=headers, caller=another))
+    assert (answer.status, answer.json["code"], api.workflow.started) == (409, "request_in_flight", {})
 
 
 def test_a_repeat_of_a_cut_off_job_that_was_settled_meanwhile_starts_nothing() -> None:

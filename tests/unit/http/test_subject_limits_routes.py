@@ -58,6 +58,7 @@ def test_what_is_kept_is_the_limits_that_were_set_and_no_others() -> None:
         ("/daily_usd", {"daily_usd": 1}),
         ("/daily_usd", {"daily_usd": "-1"}),
         ("/daily_usd", {"daily_usd": "1e3"}),
+        ("/daily_usd", {"daily_usd": "\N{ARABIC-INDIC DIGIT ONE}"}),
         ("/daily_usd", {"daily_usd": "1\n"}),
         ("/daily_usd", {"daily_usd": "1.1234567"}),
         ("/plan", {"plan": "key"}),

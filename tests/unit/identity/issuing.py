@@ -29,7 +29,8 @@ COGNITO = Issuer(
     frozenset({"client-1"}),
     "cognito:groups",
 )
-OIDC = Issuer(IssuerKind.OIDC, "https://login.example.com", frozenset({"promptmill"}), "roles")
+OIDC_PARTIES = frozenset({"promptmill", "https://login.example.com/userinfo"})
+OIDC = Issuer(IssuerKind.OIDC, "https://login.example.com", OIDC_PARTIES, "roles")
 GROUPS = {Role.OPERATOR: frozenset({"operators"}), Role.ADMIN: frozenset({"admins"})}
 
 TIMES = {"iat": NOW - 10, "nbf": NOW - 10, "exp": NOW + 600}

@@ -35,7 +35,7 @@ GOOD: dict[str, Callable[[World], str]] = {
     "Cognito, id": lambda world: world.cognito(ID_CLAIMS),
     "Cognito, access": lambda world: world.cognito(ACCESS_CLAIMS),
     "another, audience in words": lambda world: world.oidc(),
-    "another, one audience of several": lambda world: world.oidc(
+    "another, audiences that are all known": lambda world: world.oidc(
         aud=["https://login.example.com/userinfo", "promptmill"]
     ),
     "another, an access token": lambda world: world.oidc({"typ": "at+jwt"}),

@@ -135,6 +135,14 @@ def test_tokens_the_provider_did_not_count_make_the_cost_an_estimate(jobs: JobSt
     assert figures["cost"] == {"model_usd": "0.000649", "estimated": True}
 
 
+def test_an_estimate_is_no_more_than_the_call_can_have_cost(jobs: JobStore) -> None:
+    job = assembled(jobs)
+    usage = Usage(input_tokens=1_000_000, output_tokens=1_000_000, estimated=True)
+    attempt(jobs, job, FakeProvider(a_text_answer(usage=usage)))
+    (call,) = jobs.load_work(job.id).calls
+    assert call.cost_usd == call.upper_bound_usd
+
+
 def test_the_rules_enhance_for_nothing(jobs: JobStore) -> None:
     job = assembled(jobs)
     figures = attempt(jobs, job, RulesProvider(), model="rules", step="EnhanceByRules")

@@ -231,11 +231,3 @@ def test_a_job_whose_reservation_cannot_be_settled_stays_open_and_the_sweeper_se
     assert world.sweep(AT_MS + 120_000) == {"announced": 1}
     assert world.now(job).due_at is None
     assert world.spending.read(OWNER, DAY) == Account(nanousd=412_000, spent_nanousd=412_000)
-
-
-def test_a_job_that_is_older_than_reservations_has_none() -> None:
-    from promptmill.jobs.records import job_item, job_of
-
-    job = a_job()
-    item = {name: value for name, value in job_item(job).items() if name not in {"subject", "reservation"}}
-    assert job_of(item) == replace(job, subject=job.owner, reservation=Reservation(DAY, 0, 0))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from promptmill.errors import NothingRecorded
+from promptmill.errors import Forbidden, NothingRecorded
 from promptmill.http.body import reads_body, validated
 from promptmill.http.documents import SUBMITTED, responses
 from promptmill.http.resolver import caller, known_job_id, note_in_log
+from promptmill.identity.access import Scope
 from promptmill.jobs.intake import Replay
 from promptmill.jobs.ledger import recorded_call
 from promptmill.jobs.model import ReplayMode
@@ -53,7 +54,11 @@ def add_replay_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore], 
     )
     @reads_body(app, ReplayJob, may_be_absent=True)
     def replay_job(job_id: str, body: Annotated[ReplayJob, Body()]) -> Response[Any]:
-        source = jobs().load_source(known_job_id(job_id), caller(app).sees)
+        who = caller(app)
+        if who.key is not None and Scope.READ not in who.scopes:
+            # The answer has the input of the job that is replayed, and may have its result.
+            raise Forbidden
+        source = jobs().load_source(known_job_id(job_id), who.sees)
         note_in_log(replay_of=job_id, mode=body.mode.value)
         overrides = body.model_dump(exclude={"mode"}, exclude_none=True)
         request = validated(merge_overrides(source.job, overrides, body.mode), JobRequest)

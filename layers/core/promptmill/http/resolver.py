@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
 from promptmill.clock import is_id, monotonic_ms
-from promptmill.errors import JobNotFound, PromptmillError
+from promptmill.errors import JobNotFound, PromptmillError, Unauthenticated
 from promptmill.http import problem
 from promptmill.identity.access import Gate, access_to, check_access
 from promptmill.identity.authorizer import credential_of
@@ -110,6 +110,9 @@ def _hold_to_access(app: APIGatewayRestResolver, next_middleware: NextMiddleware
     if operation == _PREFLIGHT or not any(route is known for known in _routes(app)):
         return next_middleware(app)
     if access_to(operation).gate is not Gate.NONE:
+        if not app.current_event.raw_event["requestContext"].get("authorizer"):
+            # The gateway let it through by another path, past its authorizer.
+            raise Unauthenticated
         # The gateway caches by one header; what else came with this request, its authorizer may not have seen.
         credential_of(app.current_event.raw_event.get("multiValueHeaders") or {})
         check_access(operation, caller(app))

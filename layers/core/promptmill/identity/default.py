@@ -31,7 +31,8 @@ def configured_issuers() -> list[Issuer]:
     if url := settings().clerk_issuer:
         found.append(Issuer(IssuerKind.CLERK, url, _names(settings().clerk_authorized_parties), roles_claim))
     if url := settings().oidc_issuer:
-        found.append(Issuer(IssuerKind.OIDC, url, _names(settings().oidc_audience), roles_claim))
+        audience = _names(settings().oidc_audience)
+        found.append(Issuer(IssuerKind.OIDC, url, audience, roles_claim, settings().oidc_jwks_url or ""))
     return found
 
 

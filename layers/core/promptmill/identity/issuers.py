@@ -61,7 +61,9 @@ class Issuer:
             case IssuerKind.OIDC:
                 audience = claims.get("aud")
                 several = audience if isinstance(audience, list) else [audience]
-                return any(self._names_a_party(one) for one in several)
+                # One we do not know may use the token too, and whoever it was made for is who sends it.
+                meant = bool(several) and all(self._names_a_party(one) for one in several)
+                return meant and ("azp" not in claims or self._names_a_party(claims["azp"]))
 
     def groups_of(self, claims: Mapping[str, Any]) -> frozenset[str]:
         """The groups the token says its person is in."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from promptmill.jobs.streaming.store import ChunkStore
     from promptmill.jobs.streaming.writer import ChunkWriter
     from promptmill.providers.catalog import Model
-    from promptmill.providers.interface import Answer, ImageRequest, Provider, ProviderRequest
+    from promptmill.providers.interface import Answer, ImageRequest, Provider, ProviderRequest, Usage
 
 _MAY_BE_BILLED = frozenset({"provider_timeout", "provider_stream_broken", "provider_answer_broken"})
 # With the attempt's own deadline and the store's calls, this stays within the function's timeout.
@@ -114,7 +114,7 @@ def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
     paid = replace(
         call,
         status=CallStatus.SUCCEEDED,
-        cost_usd=cost_usd(model, answer.usage),
+        cost_usd=_cost_of(call, model, answer.usage),
         estimated=answer.usage.estimated,
         finished_at=timestamp(clock()),
         provider_request_id=answer.provider_request_id,
@@ -189,6 +189,12 @@ def _settle(
         if job.result is not None:
             call = replace(call, answer=None)
     raise StoreUnavailable("the ledger could not be settled")
+
+
+def _cost_of(call: Call, model: Model, usage: Usage) -> Decimal:
+    """What was used costs; what is only estimated, no more than the call can have cost."""
+    cost = cost_usd(model, usage)
+    return min(cost, call.upper_bound_usd) if usage.estimated else cost
 
 
 def _failed(call: Call, model: Model, error: PromptmillError, *, at: str) -> Call:

@@ -154,6 +154,9 @@ class Intake:
             raise RequestInFlight
         job = self.jobs.get(record.job_id, caller.sees)
         if repeat is Repeat.ABANDONED and not job.status.is_terminal:
+            if job.subject != caller.subject:
+                # Another of the owner's keys, or the owner: whose limits hold is who posted it to say.
+                raise RequestInFlight
             self._start(job, key, caller, at_ms)
         return Submission(job, now, replayed=True)
 

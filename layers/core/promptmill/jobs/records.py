@@ -80,11 +80,7 @@ def job_of(item: Item) -> Job:
     fields["status"] = JobStatus(fields["status"])
     if "replay_mode" in fields:
         fields["replay_mode"] = ReplayMode(fields["replay_mode"])
-    if "reservation" in item:
-        fields["reservation"] = Reservation(**json.loads(item["reservation"]["S"]))
-    else:
-        # The job is older than reservations.
-        fields |= {"subject": fields["owner"], "reservation": Reservation(fields["created_at"][:10], 0, 0)}
+    fields["reservation"] = Reservation(**json.loads(item["reservation"]["S"]))
     if "gsi2sk" in item:
         fields["due_at"] = item["gsi2sk"]["S"]
     return Job(id=item["job_id"]["S"], expires_at_seconds=int(item["expires_at"]["N"]), **fields)
