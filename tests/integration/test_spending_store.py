@@ -91,7 +91,7 @@ def test_settling_again_or_what_was_never_reserved_changes_nothing(spending: Spe
 def test_images_that_nothing_was_paid_for_are_given_back(spending: SpendingStore, subject: str) -> None:
     claim = a_claim(subject, images=10)
     assert spending.reserve(claim)
-    with pytest.raises(RateLimited):
+    with pytest.raises(BudgetExhausted):
         spending.reserve(a_claim(subject, 2, images=1))
     settle(spending, claim, 0)
     assert spending.read(subject, DAY) == Account()
@@ -111,7 +111,7 @@ def test_jobs_at_a_time_are_counted_over_all_days(spending: SpendingStore, subje
 
 @pytest.mark.parametrize(
     ("wanted", "refusal"),
-    [({"nanousd": CAP + 1}, BudgetExhausted), ({"images": 11}, RateLimited), ({"concurrent_jobs": 0}, RateLimited)],
+    [({"nanousd": CAP + 1}, BudgetExhausted), ({"images": 11}, BudgetExhausted), ({"concurrent_jobs": 0}, RateLimited)],
 )
 def test_what_never_fits_is_refused_on_an_empty_account_too(
     spending: SpendingStore, subject: str, wanted: dict[str, int], refusal: type[Exception]

@@ -23,9 +23,9 @@ class MemorySpending(SpendingStore):
         wanted = claim.reservation
         account = self.read(claim.subject, wanted.day)
         verdict = judge(account, claim)
-        if verdict is Verdict.OVER_BUDGET:
+        if verdict in {Verdict.OVER_BUDGET, Verdict.OVER_IMAGES}:
             raise BudgetExhausted
-        if verdict in {Verdict.OVER_IMAGES, Verdict.OVER_JOBS}:
+        if verdict is Verdict.OVER_JOBS:
             raise RateLimited
         if verdict is Verdict.ADMITTED:
             self.open[claim.subject] = account.open_jobs | {claim.job_id}

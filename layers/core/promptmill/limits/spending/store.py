@@ -34,8 +34,8 @@ class SpendingStore:
     def reserve(self, claim: Claim) -> bool:
         """Puts the job and its reservation on its subject's account; False when they were on it already.
 
-        Raises ``BudgetExhausted`` when the day's money does not suffice, ``RateLimited`` when too many of the subject's
-        jobs are at work or the day's images do not suffice; nothing is written then.
+        Raises ``BudgetExhausted`` when the day's money or images do not suffice, ``RateLimited`` when too many of the
+        subject's jobs are at work; nothing is written then.
         """
         _admit(judge(Account(), claim))
         wanted, allowed = claim.reservation, claim.allowance
@@ -145,10 +145,8 @@ def account_of(item: Mapping[str, Any], day: str) -> Account:
 def _admit(verdict: Verdict) -> None:
     """Raises the refusal of a verdict that is one."""
     match verdict:
-        case Verdict.OVER_BUDGET:
+        case Verdict.OVER_BUDGET | Verdict.OVER_IMAGES:
             raise BudgetExhausted
-        case Verdict.OVER_IMAGES:
-            raise RateLimited("The images of the day are used up.")
         case Verdict.OVER_JOBS:
             raise RateLimited("Too many jobs at a time.")
 
