@@ -44,8 +44,8 @@ class MemorySpending(SpendingStore):
     def write(self, arguments: Mapping[str, Any]) -> bool:
         """Settles as one of the workflow's own writes says; whether its condition held."""
         names, values = arguments["ExpressionAttributeNames"], arguments["ExpressionAttributeValues"]
-        subject, job_id = arguments["Key"]["pk"]["S"].removeprefix("SPEND#"), values[":job"]["S"]
-        assert values[":closed"]["SS"] == [job_id]
+        subject, job_id = arguments["Key"]["pk"]["S"].removeprefix("SPEND#"), names["#job"]
+        assert values[":minus_one"] == {"N": "-1"}
         if job_id not in self.open.get(subject, frozenset()):
             return False
         added = {name: int(values[name]["N"]) for name in (":difference", ":spent", ":images") if name in values}
