@@ -107,16 +107,18 @@ def close_succeeded(job_id: str) -> None:
     settle = {
         "TableName": control_table,
         "Key": {"pk": {"S": f"SPEND#{CALLER.owner}"}},
-        "UpdateExpression": "DELETE open_jobs :closed ADD #nanousd :difference, #spent :spent, #images :images",
-        "ConditionExpression": "contains(open_jobs, :job)",
+        "UpdateExpression": (
+            "REMOVE #job ADD open_jobs :minus_one, #nanousd :difference, #spent :spent, #images :images"
+        ),
+        "ConditionExpression": "attribute_exists(#job)",
         "ExpressionAttributeNames": {
+            "#job": job_id,
             "#nanousd": f"nanousd_{day}",
             "#spent": f"spent_{day}",
             "#images": f"images_{day}",
         },
         "ExpressionAttributeValues": {
-            ":job": {"S": job_id},
-            ":closed": {"SS": [job_id]},
+            ":minus_one": {"N": "-1"},
             ":difference": {"N": str(-started["reservation"]["nanousd"])},
             ":spent": {"N": "0"},
             ":images": {"N": "0"},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from promptmill.clock import now_ms, random_hex, timestamp
+from promptmill.clock import random_hex
 from promptmill.http.user_schemas import Limits
 from promptmill.identity.access import Role
 from promptmill.identity.caller import Caller
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.stack import Stack
-    from promptmill.limits.spending.reservation import Account
+    from promptmill.limits.spending.reservation import Account, Reservation
     from tests.support.stand_ins import StandIns
 
 AT_ONCE = 64
@@ -63,12 +63,13 @@ class User:
 
         return Counter(eventually(partial(ended, job_id), seconds=120) for job_id in job_ids)
 
-    def settled(self) -> Account:
-        """The account of the day once no job is open."""
+    def settled(self, job_id: str) -> Account:
+        """The account of the day the job was reserved on, once no job is open."""
         store = SpendingStore(self.api.stack.control_table, self.api.stack.client("dynamodb"))
+        day = reservation_of(self.api.stack, job_id).day
 
         def read() -> Account | None:
-            account = store.read(self.id, timestamp(now_ms())[:10])
+            account = store.read(self.id, day)
             return None if account.open_jobs else account
 
         return eventually(read, seconds=60)
@@ -94,22 +95,27 @@ def a_text() -> dict[str, Any]:
     return {"kind": "enhance", "prompt": f"Explain the number {random_hex(6)} to a class of ten-year-olds."}
 
 
-def reservation_of(stack: Stack, body: dict[str, Any]) -> int:
-    """What one job of this body reserves, in nano-dollars."""
+def reservation_of(stack: Stack, job_id: str) -> Reservation:
+    return JobStore(stack.jobs_table, stack.client("dynamodb")).load_work(job_id).job.reservation
+
+
+def reserved_nanousd(stack: Stack, body: dict[str, Any]) -> int:
+    """What one job of this body reserves."""
     with a_user(stack) as user:
         job_id = user.post(**body)
         user.api.finished(job_id)
-    return JobStore(stack.jobs_table, stack.client("dynamodb")).load_work(job_id).job.reservation.nanousd
+    return reservation_of(stack, job_id).nanousd
 
 
 def test_of_64_jobs_at_once_no_more_are_admitted_than_the_cap_has_room_for(stack: Stack, stand_ins: StandIns) -> None:
     body = a_text()
-    one = reservation_of(stack, body)
+    one = reserved_nanousd(stack, body)
     # No call answers, and each may have been billed: every job that is admitted costs all that it reserved.
     stand_ins.script("chat", [{"truncate": True, "repeat": 3 * FIT}], match=body["prompt"])
     with a_user(stack, daily_usd=format_nanousd(FIT * one)) as user:
-        ends = user.ends(user.post_at_once(AT_ONCE, **body))
-        account = user.settled()
+        job_ids = user.post_at_once(AT_ONCE, **body)
+        ends = user.ends(job_ids)
+        account = user.settled(job_ids[0])
     assert ends == {"succeeded": FIT, "budget_exhausted": AT_ONCE - FIT}
     assert account.nanousd == account.spent_nanousd == FIT * one
     assert stand_ins.faults_left(body["prompt"]) == []
@@ -117,10 +123,11 @@ def test_of_64_jobs_at_once_no_more_are_admitted_than_the_cap_has_room_for(stack
 
 def test_jobs_that_cost_less_than_they_reserved_leave_room_for_others(stack: Stack) -> None:
     body = a_text()
-    cap = FIT * reservation_of(stack, body)
+    cap = FIT * reserved_nanousd(stack, body)
     with a_user(stack, daily_usd=format_nanousd(cap)) as user:
-        ends = user.ends(user.post_at_once(AT_ONCE, **body))
-        account = user.settled()
+        job_ids = user.post_at_once(AT_ONCE, **body)
+        ends = user.ends(job_ids)
+        account = user.settled(job_ids[0])
     assert ends["succeeded"] >= FIT
     assert ends["succeeded"] + ends["budget_exhausted"] == AT_ONCE
     assert 0 < account.nanousd == account.spent_nanousd <= cap
@@ -128,7 +135,7 @@ def test_jobs_that_cost_less_than_they_reserved_leave_room_for_others(stack: Sta
 
 def test_jobs_that_are_canceled_give_back_what_they_did_not_spend(stack: Stack, stand_ins: StandIns) -> None:
     body = a_text()
-    cap = FIT * reservation_of(stack, body)
+    cap = FIT * reserved_nanousd(stack, body)
     stand_ins.script("chat", [{"delay_ms": 5000, "repeat": FIT}], match=body["prompt"])
     with a_user(stack, daily_usd=format_nanousd(cap)) as user:
         job_ids = user.post_at_once(FIT, **body)
@@ -136,7 +143,7 @@ def test_jobs_that_are_canceled_give_back_what_they_did_not_spend(stack: Stack, 
             user.api.http.post(f"/v1/jobs/{job_id}/cancel")
         job_ids += user.post_at_once(FIT, **body)
         ends = user.ends(job_ids)
-        account = user.settled()
+        account = user.settled(job_ids[0])
     assert ends["canceled"] > 0
     assert ends.total() == 2 * FIT
     assert set(ends) <= {"canceled", "succeeded", "budget_exhausted"}
@@ -153,7 +160,7 @@ def test_a_user_has_no_more_jobs_at_work_than_allowed(stack: Stack, stand_ins: S
         assert user.ends([user.post(**body)]) == {"rate_limited": 1}
         assert not [job_id for job_id in working if user.api.read(job_id)["status"] in TERMINAL]
         assert user.ends(working) == {"succeeded": 2}
-        user.settled()
+        user.settled(working[0])
         assert user.ends([user.post(**body)]) == {"succeeded": 1}
 
 
@@ -161,12 +168,14 @@ def test_a_user_draws_no_more_images_in_a_day_than_allowed(stack: Stack, stand_i
     body: dict[str, Any] = {**IMAGE, "prompt": f"a lighthouse, {random_hex(6)}"}
     stand_ins.script("flux", [{"status": 400}], match=body["prompt"])
     with a_user(stack, images_per_day=3) as user:
-        assert user.ends([user.post(**body, n=3)]) == {"invalid_request": 1}
-        user.settled()
+        failed = user.post(**body, n=3)
+        assert user.ends([failed]) == {"invalid_request": 1}
+        user.settled(failed)
         assert user.ends([user.post(**body, n=2)]) == {"succeeded": 1}
-        assert user.ends([user.post(**body, n=2)]) == {"rate_limited": 1}
-        assert user.ends([user.post(**body)]) == {"succeeded": 1}
-        account = user.settled()
+        assert user.ends([user.post(**body, n=2)]) == {"budget_exhausted": 1}
+        last = user.post(**body)
+        assert user.ends([last]) == {"succeeded": 1}
+        account = user.settled(last)
         assert account.images == 3
         limits = Limits.model_validate_json(user.api.http.get("/v1/me/limits").text)
     assert limits.images_per_day.model_dump(exclude={"resets_at"}) == {"limit": 3, "used": 3, "remaining": 0}

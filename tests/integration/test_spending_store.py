@@ -7,18 +7,22 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.stub import Stubber
 
-from promptmill.errors import BudgetExhausted, RateLimited
+from promptmill.errors import BudgetExhausted, RateLimited, StoreUnavailable
 from promptmill.jobs.intake import initial_state
 from promptmill.limits.money import format_nanousd
 from promptmill.limits.plan import Allowance
 from promptmill.limits.spending.reservation import Account, Claim, Reservation
-from promptmill.limits.spending.store import SpendingStore, key
+from promptmill.limits.spending.store import TRIES, SpendingStore, key
+from tests.integration.tables import client
 from tests.support.builders import a_job, some_limits
 from tests.unit.core.asl import evaluate, states
 from tests.unit.jobs.accounts import MemorySpending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from promptmill.jobs.model import Job
 
 DAY = "2026-11-21"
@@ -91,7 +95,7 @@ def test_settling_again_or_what_was_never_reserved_changes_nothing(spending: Spe
 def test_images_that_nothing_was_paid_for_are_given_back(spending: SpendingStore, subject: str) -> None:
     claim = a_claim(subject, images=10)
     assert spending.reserve(claim)
-    with pytest.raises(RateLimited):
+    with pytest.raises(BudgetExhausted):
         spending.reserve(a_claim(subject, 2, images=1))
     settle(spending, claim, 0)
     assert spending.read(subject, DAY) == Account()
@@ -111,7 +115,7 @@ def test_jobs_at_a_time_are_counted_over_all_days(spending: SpendingStore, subje
 
 @pytest.mark.parametrize(
     ("wanted", "refusal"),
-    [({"nanousd": CAP + 1}, BudgetExhausted), ({"images": 11}, RateLimited), ({"concurrent_jobs": 0}, RateLimited)],
+    [({"nanousd": CAP + 1}, BudgetExhausted), ({"images": 11}, BudgetExhausted), ({"concurrent_jobs": 0}, RateLimited)],
 )
 def test_what_never_fits_is_refused_on_an_empty_account_too(
     spending: SpendingStore, subject: str, wanted: dict[str, int], refusal: type[Exception]
@@ -180,3 +184,34 @@ def test_the_workflow_settles_as_the_store_does(
         assert settled.reserve(claim)
     settled.settle(subject, job.id, job.reservation, spent_nanousd=0 if name == "ReleaseUnused" else paid)
     assert store.read(subject, DAY) == memory.read(subject, DAY) == settled.read(subject, DAY)
+    if is_reserved:
+        item = dynamodb.get_item(TableName=control_table, Key=key(subject))["Item"]
+        assert item["open_jobs"] == {"N": "0"}
+
+
+WRITERS: dict[str, Callable[[SpendingStore, Claim], object]] = {
+    "reserve": lambda store, claim: store.reserve(claim),
+    "settle": lambda store, claim: settle(store, claim, 40),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_write_that_meets_a_transaction_is_made_again_at_once(writer: str) -> None:
+    stubbed = client("dynamodb")
+    with Stubber(stubbed) as stub:
+        for _ in range(TRIES - 1):
+            stub.add_client_error("update_item", "TransactionConflictException")
+        stub.add_response("update_item", {})
+        WRITERS[writer](SpendingStore("control", stubbed), a_claim("usr_1"))
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_write_that_keeps_meeting_transactions_gives_up(writer: str) -> None:
+    stubbed = client("dynamodb")
+    with Stubber(stubbed) as stub:
+        for _ in range(TRIES):
+            stub.add_client_error("update_item", "TransactionConflictException")
+        with pytest.raises(StoreUnavailable):
+            WRITERS[writer](SpendingStore("control", stubbed), a_claim("usr_1"))
+        stub.assert_no_pending_responses()

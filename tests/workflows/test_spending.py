@@ -59,7 +59,7 @@ def _settled_during_the_call(world: World, job: Job) -> None:
 NO_ASSEMBLER = Change("AssemblePromptFunctionArn", Missing())
 REFUSED = [
     (case("over_the_budget", before=_other_spending), "budget_exhausted"),
-    (case("over_the_images", kind="image", before=_other_images), "rate_limited"),
+    (case("over_the_images", kind="image", before=_other_images), "budget_exhausted"),
     (case("over_the_jobs", before=_other_jobs), "rate_limited"),
 ]
 PAID = case("spent_on_an_answer")

@@ -19,8 +19,8 @@
     │   ├── NotRedrivable            the execution cannot go on from where it failed (operators only)
     │   ├── IdempotencyMismatch      the key was used with another request (HTTP only)
     │   ├── RequestInFlight          the same request is being accepted (HTTP only)
-    │   ├── RateLimited              over the subject's rate, its jobs at a time or its images of the day
-    │   ├── BudgetExhausted          over the subject's spending of the day
+    │   ├── RateLimited              over the subject's rate or its jobs at a time
+    │   ├── BudgetExhausted          over the subject's spending or images of the day
     │   ├── ReservationExhausted     the call could cost more than the job has left of its reservation
     │   ├── ContentBlocked           the provider's content filter refused
     │   └── DeadlinePassed           the job's own deadline is over
@@ -170,7 +170,7 @@ class RateLimited(Refused):
 
 
 class BudgetExhausted(Refused):
-    """The spending limit of the day is used up."""
+    """The spending or the images of the day are used up."""
 
 
 class ReservationExhausted(Refused):

@@ -134,6 +134,13 @@ def test_a_job_the_workflow_refused_for_its_rate_says_when_to_come_back_and_that
     assert answer.headers["ratelimit-policy"] == '"anonymous";q=10;w=60'
 
 
+def test_a_job_that_was_refused_for_those_at_work_leaves_the_rate_as_it_is() -> None:
+    answer = generate(ending("rejected", error={"code": "rate_limited", "step": "AssemblePrompt"}))
+    assert (answer.status, answer.json["code"], answer.json["retryable"]) == (429, "rate_limited", True)
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["ratelimit"].startswith('"anonymous";r=9')
+
+
 def test_a_job_that_was_refused_for_the_days_money_says_when_the_day_ends() -> None:
     answer = generate(ending("rejected", error={"code": "budget_exhausted", "step": "AssemblePrompt"}))
     assert (answer.status, answer.json["code"], answer.json["retryable"]) == (429, "budget_exhausted", False)

@@ -23,9 +23,9 @@ class MemorySpending(SpendingStore):
         wanted = claim.reservation
         account = self.read(claim.subject, wanted.day)
         verdict = judge(account, claim)
-        if verdict is Verdict.OVER_BUDGET:
+        if verdict in {Verdict.OVER_BUDGET, Verdict.OVER_IMAGES}:
             raise BudgetExhausted
-        if verdict in {Verdict.OVER_IMAGES, Verdict.OVER_JOBS}:
+        if verdict is Verdict.OVER_JOBS:
             raise RateLimited
         if verdict is Verdict.ADMITTED:
             self.open[claim.subject] = account.open_jobs | {claim.job_id}
@@ -44,8 +44,8 @@ class MemorySpending(SpendingStore):
     def write(self, arguments: Mapping[str, Any]) -> bool:
         """Settles as one of the workflow's own writes says; whether its condition held."""
         names, values = arguments["ExpressionAttributeNames"], arguments["ExpressionAttributeValues"]
-        subject, job_id = arguments["Key"]["pk"]["S"].removeprefix("SPEND#"), values[":job"]["S"]
-        assert values[":closed"]["SS"] == [job_id]
+        subject, job_id = arguments["Key"]["pk"]["S"].removeprefix("SPEND#"), names["#job"]
+        assert values[":minus_one"] == {"N": "-1"}
         if job_id not in self.open.get(subject, frozenset()):
             return False
         added = {name: int(values[name]["N"]) for name in (":difference", ":spent", ":images") if name in values}

@@ -205,12 +205,15 @@ def _spent(policy: RatePolicy, seconds: int) -> dict[str, str]:
 
 def _failed(app: APIGatewayRestResolver, job: Job, policy: RatePolicy, headers: dict[str, str]) -> Response[str]:
     """A job that did not succeed, as the problem its waiting caller gets."""
-    code = (job.error or {}).get("code", "internal_error")
+    error = job.error or {}
+    code = error.get("code", "internal_error")
     status = HTTPStatus.BAD_GATEWAY
     if code == RateLimited.code:
         status = HTTPStatus.TOO_MANY_REQUESTS
         seconds = -(-policy.interval_ms // 1000)
-        headers = {**_spent(policy, seconds), "Retry-After": str(seconds)}
+        if error.get("step") == "CheckRate":
+            headers = _spent(policy, seconds)
+        headers = {**headers, "Retry-After": str(seconds)}
     elif code == BudgetExhausted.code:
         status = HTTPStatus.TOO_MANY_REQUESTS
         at_ms = now_ms()

@@ -1,8 +1,9 @@
 """Accounts in DynamoDB: key ``SPEND#<subject>``.
 
-``open_jobs`` is a set of job ids; ``nanousd_<day>``, ``spent_<day>`` and ``images_<day>`` are sums. Each change is one
-write, and its condition the whole decision, so there is nothing between reading and writing. The workflow settles with
-the same writes (states CloseSucceeded, ReleaseReservation and ReleaseUnused).
+Each job at work is an attribute of its own, named after its id (``job_…``), and ``open_jobs`` is how many there are;
+``nanousd_<day>``, ``spent_<day>`` and ``images_<day>`` are sums. Each change is one write, and its condition the whole
+decision, so there is nothing between reading and writing. The workflow settles with the same writes (states
+CloseSucceeded, ReleaseReservation and ReleaseUnused); a write that meets the transaction of the first is made again.
 
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """
@@ -21,6 +22,8 @@ from promptmill.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# A transaction is at an account for a few milliseconds: one job is closed in it.
+TRIES = 3
 KEPT_DAYS = 8
 # A job that was accepted just before midnight is settled after it.
 _NEEDED_DAYS = 2
@@ -34,15 +37,14 @@ class SpendingStore:
     def reserve(self, claim: Claim) -> bool:
         """Puts the job and its reservation on its subject's account; False when they were on it already.
 
-        Raises ``BudgetExhausted`` when the day's money does not suffice, ``RateLimited`` when too many of the subject's
-        jobs are at work or the day's images do not suffice; nothing is written then.
+        Raises ``BudgetExhausted`` when the day's money or images do not suffice, ``RateLimited`` when too many of the
+        subject's jobs are at work; nothing is written then.
         """
         _admit(judge(Account(), claim))
         wanted, allowed = claim.reservation, claim.allowance
-        condition = "NOT contains(open_jobs, :job) AND (attribute_not_exists(open_jobs) OR size(open_jobs) < :jobs)"
+        condition = "attribute_not_exists(#job) AND (attribute_not_exists(open_jobs) OR open_jobs < :jobs)"
         values: dict[str, Any] = {
-            ":job": {"S": claim.job_id},
-            ":opened": {"SS": [claim.job_id]},
+            ":one": {"N": "1"},
             ":jobs": {"N": str(allowed.concurrent_jobs)},
             ":nanousd": {"N": str(wanted.nanousd)},
             ":images": {"N": str(wanted.images)},
@@ -57,15 +59,15 @@ class SpendingStore:
         past = {f"#past{number}": name for number, name in enumerate(_past_names(wanted.day))}
         with store_errors():
             try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=key(claim.subject),
+                self._update(
+                    claim.subject,
                     UpdateExpression=(
-                        "ADD open_jobs :opened, #nanousd :nanousd, #images :images"
-                        f" SET expires_at = :expires_at REMOVE {', '.join(past)}"
+                        f"SET #job = :one, expires_at = :expires_at REMOVE {', '.join(past)}"
+                        " ADD open_jobs :one, #nanousd :nanousd, #images :images"
                     ),
                     ConditionExpression=condition,
                     ExpressionAttributeNames={
+                        "#job": claim.job_id,
                         "#nanousd": f"nanousd_{wanted.day}",
                         "#images": f"images_{wanted.day}",
                         **past,
@@ -89,21 +91,20 @@ class SpendingStore:
         entry = settlement_entry(reservation, spent_nanousd)
         with store_errors():
             try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=key(subject),
+                self._update(
+                    subject,
                     UpdateExpression=(
-                        "DELETE open_jobs :closed ADD #nanousd :difference, #spent :spent, #images :images"
+                        "REMOVE #job ADD open_jobs :minus_one, #nanousd :difference, #spent :spent, #images :images"
                     ),
-                    ConditionExpression="contains(open_jobs, :job)",
+                    ConditionExpression="attribute_exists(#job)",
                     ExpressionAttributeNames={
+                        "#job": job_id,
                         "#nanousd": f"nanousd_{reservation.day}",
                         "#spent": f"spent_{reservation.day}",
                         "#images": f"images_{reservation.day}",
                     },
                     ExpressionAttributeValues={
-                        ":job": {"S": job_id},
-                        ":closed": {"SS": [job_id]},
+                        ":minus_one": {"N": "-1"},
                         ":difference": {"N": str(entry.nanousd)},
                         ":spent": {"N": str(entry.spent_nanousd)},
                         ":images": {"N": str(entry.images)},
@@ -117,6 +118,17 @@ class SpendingStore:
         with store_errors():
             item = self._client.get_item(TableName=self._table, Key=key(subject)).get("Item", {})
         return account_of(item, day)
+
+    def _update(self, subject: str, **write: Any) -> None:
+        """Writes to the subject's account, up to ``TRIES`` times where a transaction is at it."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._client.update_item(TableName=self._table, Key=key(subject), **write)
+            except self._client.exceptions.TransactionConflictException:
+                if attempt == TRIES:
+                    raise
+            else:
+                return
 
 
 @cache
@@ -135,7 +147,7 @@ def account_of(item: Mapping[str, Any], day: str) -> Account:
     """A stored account as it stands on a day; what is not there is nothing."""
     nothing = {"N": "0"}
     return Account(
-        open_jobs=frozenset(item.get("open_jobs", {"SS": []})["SS"]),
+        open_jobs=frozenset(name for name in item if name.startswith("job_")),
         nanousd=int(item.get(f"nanousd_{day}", nothing)["N"]),
         spent_nanousd=int(item.get(f"spent_{day}", nothing)["N"]),
         images=int(item.get(f"images_{day}", nothing)["N"]),
@@ -145,10 +157,8 @@ def account_of(item: Mapping[str, Any], day: str) -> Account:
 def _admit(verdict: Verdict) -> None:
     """Raises the refusal of a verdict that is one."""
     match verdict:
-        case Verdict.OVER_BUDGET:
+        case Verdict.OVER_BUDGET | Verdict.OVER_IMAGES:
             raise BudgetExhausted
-        case Verdict.OVER_IMAGES:
-            raise RateLimited("The images of the day are used up.")
         case Verdict.OVER_JOBS:
             raise RateLimited("Too many jobs at a time.")
 
