@@ -50,6 +50,8 @@ def main() -> int:
                 from local.sign_in import sign_in
 
                 email = arguments.email or f"{arguments.role or 'user'}@example.com"
+                if "@" not in email.strip("@"):
+                    parser.error(f"not an e-mail address: {email}")
                 print(sign_in(running_stack(), email, role=arguments.role).access)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)

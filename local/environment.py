@@ -16,6 +16,8 @@ def shell_environment(stack: Stack) -> str:
         "API": stack.api_url,
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "STATE_MACHINE_ARN": stack.state_machine_arn,
+        "CONTROL_TABLE_NAME": stack.control_table,
+        "USER_POOL_ID": stack.user_pool_id,
         "DELETION_WORKFLOW_ARN": stack.deletion_workflow_arn,
         "EVENTS_QUEUE_URL": stack.events_queue_url,
         "PROVIDERS_URL": stack.providers_url,

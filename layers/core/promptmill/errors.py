@@ -170,7 +170,7 @@ class RateLimited(Refused):
 
 
 class BudgetExhausted(Refused):
-    """The spending or the images of the day are used up."""
+    """What is left of the day's spending, or images, is less than the job may need."""
 
 
 class ReservationExhausted(Refused):
