@@ -1,6 +1,5 @@
 """Erases a page of what a user leaves behind. Called by DeletionWorkflow.EraseUser."""
 
-from functools import partial
 from typing import Any
 
 from promptmill.artifacts.store import artifact_store
@@ -24,7 +23,7 @@ def lambda_handler(
         erasure_store(),
         artifact_store(),
         Settlement(settling_store(), generation_workflow(), event_bus(), spending_store()),
-        revoke_keys=partial(api_key_store(attempts=1).revoke_all, at_ms=at_ms),
+        forget_keys=api_key_store(attempts=1).forget_all,
     )
     with logged_step("EraseUser", user_id=event["user_id"]):
         return {"remaining": parts.erase(event["user_id"], at_ms=at_ms)}

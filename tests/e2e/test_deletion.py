@@ -10,10 +10,13 @@ import httpx
 import pytest
 
 from promptmill.clock import now_ms, random_hex, timestamp
+from promptmill.events.user_events import deletion_name
+from promptmill.identity.access import Scope
 from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore
 from tests.support.api import TERMINAL, Api, eventually, new_address, token_of
+from tests.support.credentials import plant_key
 from tests.support.inbox import parked_inbox, subscriber_inbox
 from tests.support.jobs import a_job
 from tests.support.published import check_event
@@ -31,7 +34,7 @@ TEXT = {"kind": "enhance", "prompt": "Explain how a lighthouse was lit before el
 
 @dataclass
 class Tenant:
-    """A user with some jobs, and the view of everything that is stored of them."""
+    """A user with some jobs and an API key, and the view of everything that is stored of them."""
 
     stack: Stack
     subject: str
@@ -42,9 +45,7 @@ class Tenant:
         self.picture = self.api.run(**PICTURE)["id"]
         self.jobs = [self.text, self.picture]
         self.id = self.api.read(self.text)["owner"]
-        dynamodb = self.stack.client("dynamodb")
-        for counted in (f"RATE#{self.id}#user", f"SPEND#{self.id}"):
-            dynamodb.put_item(TableName=self.stack.control_table, Item={"pk": {"S": counted}})
+        self.key = plant_key(self.stack, self.id, Scope)
 
     def age(self, *job_ids: str) -> None:
         """As if these jobs had ended ten minutes ago: when they have, and their events are out."""
@@ -67,7 +68,7 @@ class Tenant:
     def stored(self) -> list[str]:
         """The keys of all that is stored of the user and of their jobs, but the tombstone and what ages out soon."""
         dynamodb, s3 = self.stack.client("dynamodb"), self.stack.client("s3")
-        mine = (self.id, *self.jobs)
+        mine = (self.id, self.key.id, *self.jobs)
         found = [
             f"{item['pk']['S']} {item.get('sk', {}).get('S', '')}"
             for table in (self.stack.jobs_table, self.stack.control_table, self.stack.library_table)
@@ -81,11 +82,12 @@ class Tenant:
         return sorted([*found, *(entry["Key"] for entry in listed.get("Contents", []))])
 
     def leave(self) -> httpx.Response:
+        self.deletion = deletion_name(self.id, at_ms=now_ms())
         return self.api.http.delete("/v1/me")
 
     def execution(self) -> dict[str, Any]:
         """The deletion, once it has ended."""
-        arn = execution_arn(self.stack.deletion_workflow_arn, self.id)
+        arn = execution_arn(self.stack.deletion_workflow_arn, self.deletion)
         stepfunctions = self.stack.client("stepfunctions")
 
         def ended() -> dict[str, Any] | None:
@@ -96,7 +98,7 @@ class Tenant:
 
     def has_entered(self, state: str) -> bool:
         """Whether the deletion has come to this state."""
-        arn = execution_arn(self.stack.deletion_workflow_arn, self.id)
+        arn = execution_arn(self.stack.deletion_workflow_arn, self.deletion)
         events = self.stack.client("stepfunctions").get_execution_history(executionArn=arn)["events"]
         return state in {event.get("stateEnteredEventDetails", {}).get("name") for event in events}
 

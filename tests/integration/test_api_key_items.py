@@ -12,8 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from promptmill.clock import new_id, timestamp
-from promptmill.errors import StoreUnavailable, SubjectNotFound
+from promptmill.errors import RequestInFlight, StoreUnavailable, SubjectNotFound
 from promptmill.identity.api_keys.model import KEEP_ENDED_SECONDS, ApiKey
+from promptmill.identity.api_keys.records import key_of, secret_key
 from promptmill.identity.api_keys.store import ApiKeyStore, new_secret
 from promptmill.identity.users.store import key as user_key
 from tests.integration.key_ring import DAY_MS, Ring, a_ring
@@ -157,14 +158,14 @@ def test_what_ended_is_deleted_ninety_days_later(stored: Stored) -> None:
     assert deletion_of(stored, key) == {"KEY": whole, owned: whole, f"SECRET#{key.secrets[0].digest}": whole}
     for later_ms in (0, DAY_MS):
         stored.ring.keys.revoke(key.id, at_ms=AT_MS + later_ms)
-        assert deletion_of(stored, key) == {"KEY": KEEP_ENDED_SECONDS}
+        assert deletion_of(stored, key) == {"KEY": KEEP_ENDED_SECONDS, owned: KEEP_ENDED_SECONDS}
 
 
 def test_a_use_does_not_put_off_the_deletion_of_what_was_revoked(stored: Stored) -> None:
     key = stored.ring.add()
     stored.ring.keys.revoke(key.id, at_ms=AT_MS)
     stored.ring.keys._note_use(key.id, AT_MS)
-    assert deletion_of(stored, key) == {"KEY": KEEP_ENDED_SECONDS}
+    assert deletion_of(stored, key)["KEY"] == KEEP_ENDED_SECONDS
 
 
 def test_a_key_of_a_user_who_left_is_not_made(stored: Stored, dynamodb: Any, library_table: str) -> None:
@@ -183,21 +184,58 @@ def test_a_key_of_a_user_who_left_is_not_made(stored: Stored, dynamodb: Any, lib
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
-def test_revoking_all_goes_on_where_it_was_killed(stored: Stored, side: str) -> None:
-    for call in range(1, 9):
-        stored.cuts.clear()
-        secrets = [new_secret() for _ in range(3)]
-        for secret in secrets:
-            stored.ring.add(secret)
+def test_forgetting_all_goes_on_where_it_was_killed_and_leaves_no_item(stored: Stored, side: str) -> None:
+    before = stored.items()
+    # A query, then a read and a transaction for each of three keys.
+    for call in range(1, 8):
+        stored.ring.add()
+        stored.ring.rotate(stored.ring.add(), new_secret())
+        stored.ring.keys.revoke(stored.ring.add().id, at_ms=AT_MS)
         stored.calls.clear()
         stored.cuts[side] = call
-        # A query, then a read and a transaction for each of three keys.
-        if call <= 7:
-            with pytest.raises(Crash):
-                stored.ring.keys.revoke_all(stored.ring.owner, at_ms=AT_MS)
+        with pytest.raises(Crash):
+            stored.ring.keys.forget_all(stored.ring.owner)
         stored.cuts.clear()
-        stored.ring.keys.revoke_all(stored.ring.owner, at_ms=AT_MS)
-        assert stored.ring.opened_by(*secrets) == [False] * 3
+        stored.ring.keys.forget_all(stored.ring.owner)
+        assert stored.items() == before
+
+
+def test_what_leads_to_a_key_that_expired_from_the_table_is_forgotten_too(
+    stored: Stored, dynamodb: Any, library_table: str
+) -> None:
+    before = stored.items()
+    key = stored.ring.add()
+    (secret,) = key.secrets
+    for gone in (key_of(key.id), secret_key(secret.digest)):
+        dynamodb.delete_item(TableName=library_table, Key=gone)
+    stored.ring.keys.forget_all(stored.ring.owner)
+    assert stored.items() == before
+
+
+def test_a_key_that_is_rotated_while_it_is_forgotten_is_tried_again_and_leaves_no_secret(stored: Stored) -> None:
+    before = stored.items()
+    key = stored.ring.add()
+    meddled = _Meddled(stored.ring.keys._client, lambda: stored.ring.rotate(key, new_secret()))
+    keys = ApiKeyStore(stored.ring.keys._table, meddled)
+    with pytest.raises(RequestInFlight):
+        keys.forget_all(stored.ring.owner)
+    stored.ring.keys.forget_all(stored.ring.owner)
+    assert stored.items() == before
+
+
+class _Meddled:
+    """A client that somebody else gets ahead of at a transaction."""
+
+    def __init__(self, client: Any, meddle: Callable[[], object]) -> None:
+        self._client = client
+        self._meddle = meddle
+
+    def transact_write_items(self, **request: Any) -> Any:
+        self._meddle()
+        return self._client.transact_write_items(**request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
@@ -214,12 +252,14 @@ def test_a_rotation_that_is_killed_has_happened_wholly_or_not_at_all(stored: Sto
     assert stored.ring.opened_by(first, second, third) == [False, False, True]
 
 
-def test_more_keys_than_a_page_of_dynamodb_has_are_all_revoked(stored: Stored) -> None:
+def test_more_keys_than_a_page_of_dynamodb_has_are_all_forgotten(stored: Stored) -> None:
     """DynamoDB ends a page at 1 MB; here, every entry is a page."""
-    keys = [stored.ring.add() for _ in range(3)]
+    before = stored.items()
+    for _ in range(3):
+        stored.ring.add()
     pages = _PageOfOne(stored.ring.keys._client)
-    ApiKeyStore(stored.ring.keys._table, pages).revoke_all(stored.ring.owner, at_ms=AT_MS)
-    assert all(stored.ring.keys.get(key.id).revoked_at for key in keys)
+    ApiKeyStore(stored.ring.keys._table, pages).forget_all(stored.ring.owner)
+    assert stored.items() == before
 
 
 class _PageOfOne:

@@ -48,11 +48,8 @@ class Tenant:
         self.image = self.has("failed", kind="image")
         self.running = self.has("running", due_at=a_job().due_at)
         self.unannounced = self.has("canceled", due_at=a_job().due_at)
-        dynamodb, s3 = account.outside["dynamodb"], account.outside["s3"]
-        for counted in (f"RATE#{self.id}#user", f"SPEND#{self.id}"):
-            dynamodb.put_item(TableName=account.control_table, Item={"pk": {"S": counted}, "tat": {"N": "1"}})
         for name in ("img_1.png", "img_2.png"):
-            s3.put_object(Bucket=BUCKET, Key=artifact_key(self.id, self.image.id, name), Body=b"x")
+            account.outside["s3"].put_object(Bucket=BUCKET, Key=artifact_key(self.id, self.image.id, name), Body=b"x")
 
     def has(self, status: str, *, kind: str = "enhance", chunks: int = 1, due_at: str | None = None) -> Job:
         job = a_job(status, kind=kind, owner=self.id, due_at=due_at, expires_at_seconds=FOREVER)
@@ -71,12 +68,10 @@ class Tenant:
         dynamodb, s3 = self.account.outside["dynamodb"], self.account.outside["s3"]
         ids = {job.id for job in (self.text, self.image, self.running, self.unannounced)}
         jobs = dynamodb.scan(TableName=self.account.jobs_table)["Items"]
-        counts = dynamodb.scan(TableName=self.account.control_table)["Items"]
         objects = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"artifacts/{self.id}/").get("Contents", [])
         return sorted(
             [
                 *(f"{i['pk']['S']} {i['sk']['S']}" for i in jobs if i["pk"]["S"].removeprefix("JOB#") in ids),
-                *(item["pk"]["S"] for item in counts if f"#{self.id}" in item["pk"]["S"]),
                 *(entry["Key"] for entry in objects),
             ]
         )
@@ -97,7 +92,7 @@ class Leaving:
     def __init__(self, tenant: Tenant) -> None:
         account, clients = tenant.account, tenant.account.clients
         self.tenant = tenant
-        self.revoked: set[str] = set()
+        self.forgotten: set[str] = set()
         self.at_ms = AT_MS + QUIET_MS + LOOK_AGAIN_MS
         dynamodb = clients["dynamodb"]
         self.settlement = Settlement(
@@ -107,10 +102,10 @@ class Leaving:
             SpendingStore(account.control_table, dynamodb),
         )
         self.eraser = Eraser(
-            ErasureStore(account.jobs_table, account.control_table, dynamodb),
+            ErasureStore(account.jobs_table, dynamodb),
             ArtifactStore(BUCKET, clients["s3"]),
             self.settlement,
-            self.revoked.add,
+            self.forgotten.add,
         )
         account.made, account.sent, account.cut = [], [], None
 
@@ -128,7 +123,7 @@ class Leaving:
 def check(leaving: Leaving, label: str) -> None:
     tenant = leaving.tenant
     assert tenant.left() == [], label
-    assert leaving.revoked == {tenant.id}, label
+    assert leaving.forgotten == {tenant.id}, label
     canceled = {outcome_event_id(job.id): {"job.canceled"} for job in (tenant.running, tenant.unannounced)}
     assert tenant.outcomes() == canceled, label
     execution = f"{tenant.account.machine_arn.replace(':stateMachine:', ':execution:')}:{tenant.running.id}"
@@ -139,7 +134,7 @@ def check(leaving: Leaving, label: str) -> None:
 def test_nothing_is_left_of_who_leaves_and_everything_of_who_stays(account: Account) -> None:
     staying, leaving = Tenant(account), Leaving(Tenant(account))
     before = staying.left()
-    assert len(before) == 4 * 4 + MANY_CHUNKS - 1 + 4
+    assert len(before) == 4 * 4 + MANY_CHUNKS - 1 + 2
     assert leaving.call() is True
     leaving.to_the_end()
     check(leaving, "nobody is killed")
@@ -174,14 +169,14 @@ def test_a_job_in_more_than_one_page_of_its_partition_is_erased_whole(account: A
     for index in range(4):
         item = {**key(tenant.text.id, f"CHUNK#0002#{index:06d}"), "text": {"S": "x" * 390_000}}
         dynamodb.put_item(TableName=account.jobs_table, Item=item)
-    store = ErasureStore(account.jobs_table, account.control_table, dynamodb)
+    store = ErasureStore(account.jobs_table, dynamodb)
     store.erase_job(tenant.text.id, tenant.id)
     assert not [one for one in tenant.left() if tenant.text.id in one]
 
 
 def test_the_jobs_of_a_user_are_named_oldest_first_and_no_others(account: Account) -> None:
     tenant, _ = Tenant(account), Tenant(account)
-    store = ErasureStore(account.jobs_table, account.control_table, account.outside["dynamodb"])
+    store = ErasureStore(account.jobs_table, account.outside["dynamodb"])
     jobs = sorted(job.id for job in (tenant.text, tenant.image, tenant.running, tenant.unannounced))
     assert store.jobs_of(tenant.id, limit=3) == jobs[:3]
     assert store.jobs_of(tenant.id, limit=9) == jobs
@@ -196,7 +191,7 @@ def test_a_batch_that_dynamodb_does_in_parts_is_given_to_it_again(account: Accou
         for unprocessed in (left, {}):
             stubber.add_response("batch_write_item", {"UnprocessedItems": unprocessed}, {"RequestItems": left})
         stubber.add_response("delete_item", {}, dict.fromkeys(DELETED, ANY))
-        ErasureStore("JobsTable", "ControlTable", dynamodb).erase_job("job_1", "usr_1")
+        ErasureStore("JobsTable", dynamodb).erase_job("job_1", "usr_1")
         stubber.assert_no_pending_responses()
 
 
@@ -208,7 +203,7 @@ def test_a_batch_that_is_never_done_leaves_the_job_to_be_found_again(account: Ac
         for _ in range(BATCH_ATTEMPTS):
             stubber.add_response("batch_write_item", {"UnprocessedItems": left}, {"RequestItems": left})
         with pytest.raises(StoreUnavailable):
-            ErasureStore("JobsTable", "ControlTable", dynamodb).erase_job("job_1", "usr_1")
+            ErasureStore("JobsTable", dynamodb).erase_job("job_1", "usr_1")
 
 
 QUERIED = ("TableName", "KeyConditionExpression", "ExpressionAttributeValues", "ProjectionExpression", "ConsistentRead")

@@ -1,4 +1,4 @@
-"""How a user's leaving begins, and why nobody comes back: one execution per user, and a record that refuses."""
+"""How a user's leaving begins, and why nobody comes back: one execution a day, and a record that refuses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from promptmill import errors
-from promptmill.events.user_events import user_deleted_event
+from promptmill.events.user_events import deletion_name, user_deleted_event
 from promptmill.identity.tokens import Identity
 from promptmill.identity.users.store import UserStore, key
 from promptmill.jobs.erasure.gateway import DeletionWorkflow
@@ -49,17 +49,18 @@ def a_deletion(at_ms: int = AT_MS) -> dict[str, Any]:
 
 def test_a_user_who_asks_twice_is_deleted_by_one_execution(stepfunctions: Any, arn: str) -> None:
     workflow = DeletionWorkflow(arn, stepfunctions)
-    workflow.start(SOMEBODY.user_id, a_deletion())
-    workflow.start(SOMEBODY.user_id, a_deletion(AT_MS + 1))
+    name = deletion_name(SOMEBODY.user_id, at_ms=AT_MS)
+    workflow.start(name, SOMEBODY.user_id, a_deletion())
+    workflow.start(name, SOMEBODY.user_id, a_deletion(AT_MS + 1))
     (execution,) = stepfunctions.list_executions(stateMachineArn=arn)["executions"]
-    assert execution["name"] == SOMEBODY.user_id
+    assert execution["name"] == name
     described = stepfunctions.describe_execution(executionArn=execution["executionArn"])
     assert json.loads(described["input"]) == {"user_id": SOMEBODY.user_id, "event": a_deletion()}
 
 
 def test_a_workflow_that_is_not_there_is_for_a_person_to_mend(stepfunctions: Any, arn: str) -> None:
     with pytest.raises(errors.BrokenContractError):
-        DeletionWorkflow(f"{arn}-missing", stepfunctions).start(SOMEBODY.user_id, a_deletion())
+        DeletionWorkflow(f"{arn}-missing", stepfunctions).start("usr_1", SOMEBODY.user_id, a_deletion())
 
 
 def test_the_name_by_which_the_user_pool_knows_a_user_is_kept_with_them(dynamodb: Any, users: UserStore) -> None:

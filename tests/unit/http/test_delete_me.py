@@ -21,16 +21,17 @@ from tests.unit.http.test_openapi_answers import holds
 
 
 class FakeDeletion(DeletionWorkflow):
-    """Remembers what was started, each user once. ``error`` is raised at every start."""
+    """Remembers the events of what was started, each name once. ``error`` is raised at every start."""
 
     def __init__(self, error: PromptmillError | None = None) -> None:
         self.started: dict[str, dict[str, Any]] = {}
         self._error = error
 
-    def start(self, user_id: str, event: dict[str, Any]) -> None:
+    def start(self, name: str, user_id: str, event: dict[str, Any]) -> None:
         if self._error:
             raise self._error
-        self.started.setdefault(user_id, json.loads(json.dumps(event)))
+        assert event["metadata"]["owner"] == user_id
+        self.started.setdefault(name, json.loads(json.dumps(event)))
 
 
 def delete_me(workflow: DeletionWorkflow, caller: Caller | None = USER, **headers: str) -> Reply:
@@ -54,7 +55,8 @@ def test_asking_again_answers_the_same() -> None:
     workflow = FakeDeletion()
     first, again = delete_me(workflow), delete_me(workflow)
     assert (first.status, first.json) == (again.status, again.json)
-    assert list(workflow.started) == [USER.owner]
+    (name,) = workflow.started
+    assert name.startswith(f"{USER.owner}-")
 
 
 def test_a_deletion_that_could_not_begin_can_be_asked_for_again() -> None:

@@ -53,10 +53,8 @@ class MemoryApiKeys(ApiKeyStore):
         key = self.get(key_id)
         self.keys[key_id] = replace(key, revoked_at=key.revoked_at or timestamp(at_ms))
 
-    def revoke_all(self, owner: str, *, at_ms: int) -> None:
-        for key in list(self.keys.values()):
-            if key.owner == owner:
-                self.revoke(key.id, at_ms=at_ms)
+    def forget_all(self, owner: str) -> None:
+        self.keys = {key.id: key for key in self.keys.values() if key.owner != owner}
 
 
 class MemoryOverrides(OverrideStore):

@@ -17,7 +17,6 @@ class MemoryErasureStore(ErasureStore):
     def __init__(self, jobs: MemoryJobStore) -> None:
         self._jobs = jobs
         self.stale: list[str] = []
-        self.forgotten: list[str] = []
 
     def jobs_of(self, owner: str, *, limit: int) -> list[str]:
         found = [*self.stale, *(job.id for job in self._jobs.jobs.values() if job.owner == owner)]
@@ -27,9 +26,6 @@ class MemoryErasureStore(ErasureStore):
         if self._jobs.jobs[job_id].owner == owner:
             del self._jobs.jobs[job_id]
 
-    def forget_limits(self, user_id: str) -> None:
-        self.forgotten.append(user_id)
-
 
 @dataclass
 class Leaving:
@@ -37,14 +33,14 @@ class Leaving:
 
     world: World = field(default_factory=World)
     artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
-    revoked: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = MemoryErasureStore(self.world.jobs)
 
     @property
     def eraser(self) -> Eraser:
-        return Eraser(self.store, self.artifacts, self.world.settlement, self.revoked.append)
+        return Eraser(self.store, self.artifacts, self.world.settlement, self.forgotten.append)
 
     def has(self, job: Job) -> Job:
         return self.world.has(job)

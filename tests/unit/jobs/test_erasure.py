@@ -48,7 +48,7 @@ def test_what_is_over_is_erased_with_its_artifacts_and_nobody_elses_is() -> None
     assert leaving.eraser.erase(OWNER, at_ms=QUIET_AT_MS) is True
     assert leaving.jobs == {theirs.id}
     assert set(leaving.artifacts.objects) == {artifact_key(OTHER_OWNER, "job_x", "img_x.png")}
-    assert (leaving.revoked, leaving.store.forgotten) == ([OWNER], [OWNER])
+    assert leaving.forgotten == [OWNER]
 
 
 def test_only_a_call_that_finds_nothing_says_that_nothing_is_left() -> None:

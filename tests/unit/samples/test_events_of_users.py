@@ -85,7 +85,8 @@ def test_delete_user_starts_the_deletion_of_the_caller_of_its_event() -> None:
     event, workflow = sample("delete_user"), FakeDeletion()
     answer = resolve(deletion_api(workflow), event, None)
     assert answer["statusCode"] == 202
-    assert list(workflow.started) == [event["requestContext"]["authorizer"]["owner"]]
+    (deleted,) = workflow.started.values()
+    assert deleted["metadata"]["owner"] == event["requestContext"]["authorizer"]["owner"]
 
 
 def test_erase_user_erases_the_user_of_its_event() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from promptmill.clock import now_ms
-from promptmill.events.user_events import user_deleted_event
+from promptmill.events.user_events import deletion_name, user_deleted_event
 from promptmill.http.documents import responses
 from promptmill.http.resolver import caller, declared, json_response, make_resolver, note_in_log, request_id
 from promptmill.http.trace import trace_of
@@ -27,8 +27,8 @@ def deletion_api(workflow: DeletionWorkflow | None = None) -> APIGatewayRestReso
         "/v1/me",
         summary="Delete oneself",
         description="Everything of the caller is deleted: jobs, images, API keys, the sign-in. It takes some minutes "
-        "and cannot be undone; `user.deleted` is sent at its end. Asking again answers the same, until, within two "
-        "minutes, the caller's tokens are refused.",
+        "and cannot be undone; `user.deleted` is sent at its end. Asking again answers the same, until, within a "
+        "minute, the caller's tokens are refused.",
         tags=["Users"],
         operation_id="deleteMe",
         responses=responses("deletion", HTTPStatus.ACCEPTED, 503),
@@ -36,13 +36,13 @@ def deletion_api(workflow: DeletionWorkflow | None = None) -> APIGatewayRestReso
     def delete_me() -> Response[Any]:
         from promptmill.jobs.erasure.gateway import deletion_workflow
 
-        user_id = caller(app).owner
+        user_id, at_ms = caller(app).owner, now_ms()
         event = app.current_event
         trace = trace_of(event.headers, request_id(event.raw_event))
         deleted = user_deleted_event(
-            user_id, at_ms=now_ms(), correlation_id=trace.correlation_id, traceparent=trace.traceparent
+            user_id, at_ms=at_ms, correlation_id=trace.correlation_id, traceparent=trace.traceparent
         )
-        (workflow or deletion_workflow()).start(user_id, deleted)
+        (workflow or deletion_workflow()).start(deletion_name(user_id, at_ms=at_ms), user_id, deleted)
         note_in_log(user_id=user_id)
         document = {"object": "deletion", "status": "running", "user": user_id}
         return json_response(HTTPStatus.ACCEPTED, document, {"Cache-Control": "no-store"})

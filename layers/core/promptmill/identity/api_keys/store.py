@@ -160,16 +160,16 @@ class ApiKeyStore:
             [
                 {"Update": end},
                 *({"Delete": {"Key": secret_key(secret.digest)}} for secret in key.secrets),
-                {"Delete": {"Key": owned_key(key)}},
+                {"Put": {"Item": {**owned_key(key), "expires_at": deletion(at)}}},
             ],
             refusal=ApiKeyNotFound(),
         )
 
-    def revoke_all(self, owner: str, *, at_ms: int) -> None:
-        """Revokes every key of a user, and goes on where it was interrupted when it is called again.
+    def forget_all(self, owner: str) -> None:
+        """Deletes every key of a user, whatever its state, and goes on where it was interrupted when called again.
 
-        Of a user whose record says ``deleted_at``, none can be made meanwhile. Raises ``RequestInFlight`` as
-        ``revoke``.
+        Of a user whose record says ``deleted_at``, none can be made meanwhile. Raises ``RequestInFlight`` when one is
+        changed at the same moment.
         """
         query: dict[str, Any] = {
             "TableName": self._table,
@@ -181,12 +181,28 @@ class ApiKeyStore:
         while more is not None:
             with store_errors():
                 answer = self._client.query(**query, **more)
-            for item in answer["Items"]:
-                # DynamoDB may have deleted the key and not yet what leads to it.
-                with suppress(ApiKeyNotFound):
-                    self.revoke(item["sk"]["S"].removeprefix("KEY#"), at_ms=at_ms)
+            for owned in answer["Items"]:
+                self._forget({name: owned[name] for name in ("pk", "sk")})
             last = answer.get("LastEvaluatedKey")
             more = {"ExclusiveStartKey": last} if last else None
+
+    def _forget(self, owned: Item) -> None:
+        """Deletes the key that ``owned`` leads to, its secrets, and ``owned``."""
+        item = self._read(key_of(owned["sk"]["S"].removeprefix("KEY#")))
+        actions: list[dict[str, Any]] = [{"Delete": {"Key": owned}}]
+        # DynamoDB may have deleted the key and not yet what leads to it.
+        if item is not None:
+            key = api_key_of(item)
+            unchanged = {
+                "Key": key_of(key.id),
+                "ConditionExpression": "secrets = :secrets",
+                "ExpressionAttributeValues": {":secrets": secrets_of(key)},
+            }
+            actions += [
+                {"Delete": unchanged},
+                *({"Delete": {"Key": secret_key(secret.digest)}} for secret in key.secrets),
+            ]
+        self._write(actions, refusal=RequestInFlight())
 
     def _read(self, key: Item) -> Item | None:
         with store_errors():

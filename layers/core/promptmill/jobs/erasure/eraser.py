@@ -25,26 +25,25 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
-    """The outside parts a user is erased with. ``revoke_keys`` ends every API key of the user it is given."""
+    """The outside parts a user is erased with. ``forget_keys`` deletes every API key of the user it is given."""
 
     store: ErasureStore
     artifacts: ArtifactStore
     settlement: Settlement
-    revoke_keys: Callable[[str], None]
+    forget_keys: Callable[[str], None]
 
     def erase(self, user_id: str, *, at_ms: int) -> bool:
-        """Revokes the user's keys, erases their ``PAGE_SIZE`` oldest jobs, a page of artifacts and their counts.
+        """Deletes the user's keys, their ``PAGE_SIZE`` oldest jobs and a page of artifacts.
 
         False when there was neither a job nor an artifact: only a call that finds nothing says that nothing is left,
         for the index of jobs learns late. A job that is not over is canceled, and erased by a later call. Raises
         ``StoreUnavailable``, and ``RequestInFlight`` when somebody else changes a key of theirs right now.
         """
-        self.revoke_keys(user_id)
+        self.forget_keys(user_id)
         job_ids = self.store.jobs_of(user_id, limit=PAGE_SIZE)
         for job_id in job_ids:
             self._erase_job(job_id, user_id, at_ms)
         had_artifacts = self.artifacts.delete_page(artifacts_of(user_id))
-        self.store.forget_limits(user_id)
         return bool(job_ids) or had_artifacts
 
     def _erase_job(self, job_id: str, user_id: str, at_ms: int) -> None:

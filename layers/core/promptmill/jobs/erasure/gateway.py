@@ -1,4 +1,4 @@
-"""The executions of the deletion workflow, each named after the user who leaves: there is one, however often asked."""
+"""The executions of the deletion workflow, each named as ``deletion_name`` says: one a day, however often asked."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class DeletionWorkflow:
         self._state_machine_arn = state_machine_arn
         self._client = client
 
-    def start(self, user_id: str, event: dict[str, Any]) -> None:
-        """Starts deleting the user, with the event that will announce it; one that was started already goes on.
+    def start(self, name: str, user_id: str, event: dict[str, Any]) -> None:
+        """Starts deleting the user, with the event that will announce it; one of this name goes on.
 
         Raises ``WorkflowUnavailable``, or ``BrokenContractError`` for what only a person can mend.
         """
         with workflow_errors(ignoring={"ExecutionAlreadyExists"}):
             self._client.start_execution(
                 stateMachineArn=self._state_machine_arn,
-                name=user_id,
+                name=name,
                 input=json.dumps({"user_id": user_id, "event": event}, separators=(",", ":")),
             )
 

@@ -1,4 +1,4 @@
-"""Erasing what DynamoDB has of a user: their jobs with all that lies beside them, and what counts against their limits.
+"""Erasing the jobs of a user in DynamoDB, with all that lies beside them.
 
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """
@@ -26,9 +26,8 @@ _JOB = "JOB"
 
 
 class ErasureStore:
-    def __init__(self, jobs_table: str, control_table: str, client: Any) -> None:
+    def __init__(self, jobs_table: str, client: Any) -> None:
         self._jobs_table = jobs_table
-        self._control_table = control_table
         self._client = client
 
     def jobs_of(self, owner: str, *, limit: int) -> list[str]:
@@ -58,12 +57,6 @@ class ErasureStore:
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={":owner": {"S": owner}},
             )
-
-    def forget_limits(self, user_id: str) -> None:
-        """Deletes the user's arrival time and spending. Those of their keys have only the keys' ids, and age out."""
-        for counted in (f"RATE#{user_id}#user", f"SPEND#{user_id}"):
-            with store_errors():
-                self._client.delete_item(TableName=self._control_table, Key={"pk": {"S": counted}})
 
     def _sort_keys(self, job_id: str) -> Iterator[list[str]]:
         """What lies in the job's partition, a page at a time."""
@@ -97,5 +90,5 @@ class ErasureStore:
 @cache
 def erasure_store() -> ErasureStore:
     """This process's store."""
-    jobs_table, control_table = settings().require("jobs_table", "control_table")
-    return ErasureStore(jobs_table, control_table, aws_client("dynamodb"))
+    (jobs_table,) = settings().require("jobs_table")
+    return ErasureStore(jobs_table, aws_client("dynamodb"))
