@@ -55,7 +55,8 @@ def _keys(operation: str, asked: dict[str, Any]) -> list[str]:
         case "s3.GetObject" | "s3.PutObject":
             keys = [asked["Key"]]
         case "stepfunctions.StartExecution":
-            keys = [asked["name"]]
+            # A deletion is named after its user and the day.
+            keys = [re.sub(r"-\d{4}-\d{2}-\d{2}$", "", asked["name"])]
         case "stepfunctions.GetExecutionHistory" | "stepfunctions.StopExecution":
             keys = [asked["executionArn"].rpartition(":")[2]]
         case "events.PutEvents":
