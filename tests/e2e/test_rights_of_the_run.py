@@ -20,6 +20,7 @@ pytestmark = pytest.mark.looks_back
 DENIED = {
     ("ReadJobsFunctionRole", "s3:PutObject", "arn:aws:s3:::*/artifacts/*"): "a link that reads is used to write",
     ("SubmitJobFunctionRole", "states:StartExecution", "*:promptmill-missing"): "a machine that is not there",
+    ("EraseUserFunctionRole", "s3:DeleteObject", "arn:aws:s3:::*/artifacts/usr_*"): "a bucket that lets nothing go",
 }
 # The local stack asks the roles of functions; what the others need, tests/architecture tells from the template.
 ROLES = [role for role in of_type("AWS::IAM::Role") if service_of(role) == "lambda.amazonaws.com"]
