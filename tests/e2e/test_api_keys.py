@@ -15,12 +15,12 @@ from promptmill.http.admin_schemas import ApiKey, ApiKeyList, NewApiKey, Subject
 from promptmill.identity.access import Scope
 from promptmill.identity.api_keys.model import digest_of, make_key
 from promptmill.identity.api_keys.store import ApiKeyStore, new_secret
+from tests.support.administration import CALLS
 from tests.support.api import Api, eventually, new_address
 from tests.support.traces import log_events, log_files
 
 PROMPT = "Explain to a new colleague how our library lends its books."
 BOTH = ["jobs:read", "jobs:write"]
-ABSENT = "key_01JD0000000000000000000000"
 
 
 @pytest.fixture(scope="module")
@@ -194,18 +194,6 @@ def test_keys_are_listed_page_by_page_newest_first(admin: Api) -> None:
     found = [key.id for page in eventually(pages) for key in page.data]
     assert found[:3] == names[::-1]
     assert admin.http.get("/v1/keys", params={"cursor": "AAAA"}).status_code == 400
-
-
-CALLS = [
-    ("POST", "/v1/keys"),
-    ("GET", "/v1/keys"),
-    ("GET", f"/v1/keys/{ABSENT}"),
-    ("POST", f"/v1/keys/{ABSENT}/rotate"),
-    ("DELETE", f"/v1/keys/{ABSENT}"),
-    ("GET", f"/v1/limits/{ABSENT}"),
-    ("PUT", f"/v1/limits/{ABSENT}"),
-    ("DELETE", f"/v1/limits/{ABSENT}"),
-]
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)

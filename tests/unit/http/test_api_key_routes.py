@@ -12,25 +12,15 @@ from promptmill.errors import RequestInFlight, StoreUnavailable
 from promptmill.identity.access import Role, Scope
 from promptmill.identity.api_keys.model import ApiKey
 from promptmill.identity.caller import Caller
+from tests.support.administration import ABSENT, CALLS
 from tests.unit.http.admin import ADMIN, Administration
 from tests.unit.http.calls import BASE_URL, OWNER, USER
 from tests.unit.http.conftest import LogLines
 from tests.unit.identity.fakes import MemoryApiKeys
 
 DAY_MS = 86_400_000
-ABSENT = "key_01JD0000000000000000000000"
 OPERATOR = Caller(owner=OWNER, plan="user", roles=frozenset({Role.USER, Role.OPERATOR}))
 MACHINE = replace(USER, plan="key", key=ABSENT, scopes=frozenset(Scope))
-CALLS = [
-    ("POST", "/v1/keys"),
-    ("GET", "/v1/keys"),
-    ("GET", f"/v1/keys/{ABSENT}"),
-    ("POST", f"/v1/keys/{ABSENT}/rotate"),
-    ("DELETE", f"/v1/keys/{ABSENT}"),
-    ("GET", f"/v1/limits/{ABSENT}"),
-    ("PUT", f"/v1/limits/{ABSENT}"),
-    ("DELETE", f"/v1/limits/{ABSENT}"),
-]
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)

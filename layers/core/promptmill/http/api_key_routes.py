@@ -12,7 +12,7 @@ from promptmill.clock import instant_ms, is_id, new_id, now_ms
 from promptmill.errors import ApiKeyNotFound, InvalidInput, SubjectNotFound
 from promptmill.http.admin_requests import CreateApiKey, RotateApiKey
 from promptmill.http.body import reads_body
-from promptmill.http.documents import ADMIN_PROBLEMS, CHANGED_KEY, CREATED_KEY, responses
+from promptmill.http.documents import ADMIN_BODY_PROBLEMS, ADMIN_PROBLEMS, CHANGED_KEY, CREATED_KEY, responses
 from promptmill.http.resolver import base_url, caller, json_response, note_in_log, query_parameters
 from promptmill.identity.api_keys.model import (
     DEFAULT_LIFE_MS,
@@ -46,7 +46,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
         responses=responses(
             "new_api_key",
             *(HTTPStatus.CREATED, 400, 413, 415, 503),
-            problems={**ADMIN_PROBLEMS, 422: "The body breaks a rule; `errors` says which and where."},
+            problems=ADMIN_BODY_PROBLEMS,
             headers=CREATED_KEY,
         ),
     )
@@ -115,10 +115,9 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
             "new_api_key",
             *(HTTPStatus.OK, 400, 413, 415, 503),
             problems={
-                **ADMIN_PROBLEMS,
+                **ADMIN_BODY_PROBLEMS,
                 **_NO_KEY,
                 409: "The key was revoked or has expired, or was changed at the same moment.",
-                422: "The body breaks a rule; `errors` says which and where.",
             },
             headers=CHANGED_KEY,
         ),

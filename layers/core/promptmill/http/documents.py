@@ -49,6 +49,8 @@ _PROBLEMS = {
 }
 ADMIN_PROBLEMS = {401: "Nobody signed in, or not with a good token.", 403: "The caller is not an admin."}
 """What the admins' operations answer besides."""
+ADMIN_BODY_PROBLEMS = {**ADMIN_PROBLEMS, 422: "The body breaks a rule; `errors` says which and where."}
+"""The same, of operations that take a body."""
 _OF_A_BODY = {400: "A header breaks a rule, or the body is not a JSON object."}
 
 

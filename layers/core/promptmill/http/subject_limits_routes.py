@@ -14,7 +14,7 @@ from promptmill.clock import is_id
 from promptmill.errors import SubjectNotFound
 from promptmill.http.admin_requests import USER_ID, SetLimits
 from promptmill.http.body import reads_body
-from promptmill.http.documents import ADMIN_PROBLEMS, responses
+from promptmill.http.documents import ADMIN_BODY_PROBLEMS, ADMIN_PROBLEMS, responses
 from promptmill.http.resolver import caller, json_response, note_in_log
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _PATH = "/v1/limits/<subject>"
 _TAGS = ["Administration"]
-_PROBLEMS = {**ADMIN_PROBLEMS, 404: "There is no such user or API key."}
+_NOBODY = {404: "There is no such user or API key."}
+_PROBLEMS = {**ADMIN_PROBLEMS, **_NOBODY}
 
 
 def add_subject_limits_routes(app: APIGatewayRestResolver, overrides: Callable[[], OverrideStore]) -> None:
@@ -50,7 +51,7 @@ def add_subject_limits_routes(app: APIGatewayRestResolver, overrides: Callable[[
         responses=responses(
             "subject_limits",
             *(HTTPStatus.OK, 400, 413, 415, 503),
-            problems={**_PROBLEMS, 422: "The body breaks a rule; `errors` says which and where."},
+            problems={**ADMIN_BODY_PROBLEMS, **_NOBODY},
         ),
     )
     @reads_body(app, SetLimits)
