@@ -63,13 +63,14 @@ lock: setup ## Resolve the dependencies of pyproject.toml again
 setup: .venv/.ready $(MINISTACK)/.ready
 
 # One environment from one lock; uv itself comes from the same lock.
-.venv/.ready: requirements.lock
+.venv/.ready: requirements.lock pyproject.toml
 	@echo "Setting up .venv"
 	@$(BOOTSTRAP_PYTHON) -c '$(KNOWN_PYTHON)' || \
 	  { echo "Promptmill needs Python 3.11 to 3.13, this is $$($(BOOTSTRAP_PYTHON) --version): set BOOTSTRAP_PYTHON"; exit 1; }
 	@$(PYTHON) -c 'import pip; $(KNOWN_PYTHON)' 2> /dev/null || { rm -rf .venv; $(BOOTSTRAP_PYTHON) -m venv .venv; }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 	@$(UV) pip sync --quiet --python $(PYTHON) requirements.lock
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # MiniStack's own interpreter: Lambda code sees boto3 there and what the layer ships, nothing else. The SAM translator

@@ -48,6 +48,8 @@ class Stack:
     jobs_table: str
     control_table: str
     library_table: str
+    webhooks_table: str
+    analytics_table: str
     artifacts_bucket: str
     bus_name: str
     events_queue_url: str
@@ -235,6 +237,8 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         jobs_table=outputs["JobsTableName"],
         control_table=outputs["ControlTableName"],
         library_table=outputs["LibraryTableName"],
+        webhooks_table=outputs["WebhooksTableName"],
+        analytics_table=outputs["AnalyticsTableName"],
         artifacts_bucket=outputs["ArtifactsBucketName"],
         bus_name=outputs["EventBusName"],
         events_queue_url=outputs["EventsQueueUrl"],

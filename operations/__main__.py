@@ -1,4 +1,4 @@
-"""``python -m operations COMMAND``: commands for operators, against a stage of an account or the local stack.
+"""``promptmill``, also ``python -m operations``: what operators do to a stage of an account, or to the local stack.
 
 Status 0: done. 1: refused, or not possible right now; standard error says why. 2: wrong usage.
 """
@@ -10,12 +10,18 @@ import click
 from operations.redrive import redrive
 
 
-@click.group(help="Commands for operators, against a stage of an account or the local stack.")
+@click.group()
 def operations() -> None:
-    """The commands."""
+    """Look at a stage of an account, or at the local stack, and repair what is wrong there."""
 
 
 operations.add_command(redrive)
 
+
+def main() -> None:
+    """The entry point."""
+    operations(prog_name="promptmill")
+
+
 if __name__ == "__main__":
-    operations(prog_name="python -m operations")
+    main()

@@ -42,7 +42,14 @@ TOP_LEVEL = (
 )  # fmt: skip
 
 # Queues that are the end of the line: an alarm watches them, a person empties them.
-LAST_QUEUES = {"SubscriberDeadLetterQueue", "EventDeadLetterQueue", "ParkedEventsQueue"}
+LAST_QUEUES = {
+    "SubscriberDeadLetterQueue",
+    "EventDeadLetterQueue",
+    "ParkedEventsQueue",
+    "WebhookEventsDeadLetterQueue",
+    "DeliveriesDeadLetterQueue",
+    "AnalyticsDeadLetterQueue",
+}
 # Losing it loses nothing of value (docs/decisions).
 WITHOUT_BACKUPS = {"ControlTable"}
 STATEFUL = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup"}

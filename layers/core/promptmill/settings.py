@@ -24,10 +24,14 @@ class Settings:
     jobs_table: str | None = None
     control_table: str | None = None
     library_table: str | None = None
+    webhooks_table: str | None = None
+    analytics_table: str | None = None
     artifacts_bucket: str | None = None
     state_machine_arn: str | None = None
     deletion_workflow_arn: str | None = None
     event_bus: str | None = None
+    deliveries_queue_url: str | None = None
+    webhook_loopback_ca: str | None = None
     together_secret_arn: str | None = None
     together_url: str | None = None
     owner_salt: str | None = None

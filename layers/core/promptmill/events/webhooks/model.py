@@ -1,0 +1,90 @@
+"""Webhooks, and the deliveries of events to them. Pure.
+
+An item ``WEBHOOK#<id>`` / ``WEBHOOK`` is a webhook; below the same key, ``DELIVERY#<event id>`` is one event on its way
+to it. An event goes to a webhook once, so the event's id is the delivery's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from promptmill.events.names import EventName
+
+EVERYBODY = "everybody"
+"""In the place of an owner: a webhook that is sent the events of all."""
+
+
+class WebhookStatus(StrEnum):
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class DisabledReason(StrEnum):
+    """Why nothing is sent to a webhook."""
+
+    ASKED = "asked"
+    """Somebody switched it off."""
+    GONE = "gone"
+    """It answered 410."""
+    FAILING = "failing"
+    """For days it took nothing."""
+
+
+class DeliveryStatus(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """``value`` is ``whsec_`` and base64. ``valid_until`` is None for the newest one."""
+
+    value: str
+    valid_until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """``owner`` is the user whose events are sent, None for everybody's. ``secrets`` has the newest first.
+
+    ``failing_since`` is when the first of the failures began that no success has followed.
+    """
+
+    id: str
+    url: str
+    events: frozenset[EventName]
+    owner: str | None
+    secrets: tuple[Secret, ...]
+    status: WebhookStatus
+    created_at: str
+    disabled_reason: DisabledReason | None = None
+    failing_since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """``status_code`` is what was answered, None where nothing was; ``error`` says why it did not count as received."""
+
+    at: str
+    duration_ms: int
+    status_code: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """``id`` is the event's; ``body`` what is sent, and sent again, to the byte. A test is tried once."""
+
+    webhook_id: str
+    id: str
+    event: str
+    body: str
+    status: DeliveryStatus
+    created_at: str
+    attempts: tuple[Attempt, ...] = ()
+    next_attempt_at: str | None = None
+    is_test: bool = False
