@@ -32,3 +32,17 @@ def check_event(name: str, detail: dict[str, Any]) -> None:
     """Fails the test with every way in which the detail is not what the catalogue says."""
     found = problems(name, detail)
     assert not found, "\n".join([name, *found])
+
+
+def object_paths(value: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The path of each object of an event, the event's own first."""
+    if not isinstance(value, dict):
+        return []
+    return [path, *(place for key, inner in value.items() for place in object_paths(inner, (*path, key)))]
+
+
+def at(event: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """The object at a path of an event."""
+    for key in path:
+        event = event[key]
+    return event
