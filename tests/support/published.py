@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from promptmill.events.catalogue import TO_WEBHOOKS
+from promptmill.events.names import EventName
 
 if TYPE_CHECKING:
     from promptmill.events.catalogue.model import Event
@@ -32,6 +33,13 @@ def check_event(name: str, detail: dict[str, Any]) -> None:
     """Fails the test with every way in which the detail is not what the catalogue says."""
     found = problems(name, detail)
     assert not found, "\n".join([name, *found])
+
+
+def check_bus_event(event: dict[str, Any]) -> None:
+    """The same for what EventBridge delivered: who it says it is from, too."""
+    name = EventName(event["detail-type"])
+    assert event["source"] == name.source
+    check_event(name, event["detail"])
 
 
 def object_paths(value: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
