@@ -52,11 +52,11 @@ def fields(parts: dict[str, Any], part: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (lambda parts: fields(parts, "RejectionData").pop("duration_ms"), "data.duration_ms is gone"),
+        (lambda parts: fields(parts, "RejectionFacts").pop("duration_ms"), "data.duration_ms is gone"),
         (lambda parts: fields(parts, "Cost").pop("model_usd"), "data.cost.model_usd is gone"),
         (lambda parts: fields(parts, "Cost").update(estimated={"type": "string"}), "data.cost.estimated was boolean"),
         (lambda parts: fields(parts, "OutcomeMetadata")["id"].pop("pattern"), "metadata.id was {'pattern'"),
-        (lambda parts: fields(parts, "RejectionData")["status"].update(const="no"), "data.status was {'const'"),
+        (lambda parts: fields(parts, "RejectionFacts")["status"].update(const="no"), "data.status was {'const'"),
         (lambda parts: parts["RejectionError"]["required"].remove("code"), "data.error.code is not always there"),
         (
             lambda parts: fields(parts, "RejectionError")["code"]["examples"].remove("rate_limited"),
@@ -75,7 +75,7 @@ def test_a_change_that_would_break_a_subscriber_is_found(
     ("change", "path"),
     [
         (lambda parts: fields(parts, "Cost").update(image_usd={"type": "string"}), "data.cost.image_usd"),
-        (lambda parts: fields(parts, "RejectionData")["kind"]["examples"].append("chat"), "data.kind"),
+        (lambda parts: fields(parts, "RejectionFacts")["kind"]["examples"].append("chat"), "data.kind"),
         (lambda parts: fields(parts, "RejectionError")["code"]["examples"].append("too_late"), "data.error.code"),
     ],
 )

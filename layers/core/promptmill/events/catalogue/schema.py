@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from promptmill.events.names import EventName
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -28,6 +30,10 @@ class _OpenSchema(GenerateJsonSchema):
 def event_schema(event: type[Event]) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of an event's ``metadata`` and ``data``, complete in itself."""
     schema = event.model_json_schema(schema_generator=_OpenSchema)
+    place = "Sent to webhooks only."
+    if isinstance(event.name, EventName):
+        place = f"The detail of the EventBridge event {event.name}, source {event.name.source}."
+    schema["description"] = f"{place} {schema['description']}"
     definitions = schema.pop("$defs")
     return {"$schema": _OpenSchema.schema_dialect, "title": event.name, **schema, "$defs": definitions}
 

@@ -25,7 +25,7 @@ class WebhookTestMetadata(Model):
     correlation_id: CorrelationId
 
 
-class WebhookTestData(Model):
+class WebhookTestFacts(Model):
     webhook_id: Annotated[str, Field(pattern=id_pattern("whk"), description="The webhook that is tried.")]
 
 
@@ -33,7 +33,7 @@ class WebhookTest(Event):
     """Somebody tries whether a webhook receives; nothing else happened."""
 
     metadata: WebhookTestMetadata
-    data: WebhookTestData
+    data: WebhookTestFacts
 
     name = "webhook.test"
     example: ClassVar[dict[str, Any]] = {
