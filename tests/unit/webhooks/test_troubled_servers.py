@@ -141,6 +141,16 @@ def test_a_server_without_tls_is_sent_nothing(sender: WebhookSender) -> None:
     assert BODY not in b"".join(sent)
 
 
+def test_a_connection_that_ends_within_the_handshake_is_broken(sender: WebhookSender) -> None:
+    def hang_up(sock: socket.socket) -> socket.socket:
+        sock.recv(65536)
+        raise OSError
+
+    with Loopback(hang_up) as loopback:
+        answer = sender.send(f"https://localhost:{loopback.port}/", BODY, HEADERS)
+    assert (answer.status_code, answer.error) == (None, SendError.CONNECTION_BROKEN)
+
+
 def assert_not_trusted(sender: WebhookSender, url: str, receiver: Receiver) -> None:
     assert sender.send(url, BODY, HEADERS).error is SendError.TLS_FAILED
     assert receiver.received == []
