@@ -33,11 +33,16 @@ def test_a_part_of_a_second_is_waited_out() -> None:
     assert seconds_to_wait("Sat, 21 Nov 2026 10:00:30 GMT", now_ms=NOW_MS + 1000) == 29
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", " ", "-1", "+1", "1.5", "1e3", "0x10", "1_000", "²", "١٢", "9" * 5000, "tomorrow", "2026-11-21T10:00:30Z"]
-    + ["Sat, 21 Nov 2026 10:00:30", "Sat, 21 Nov 2026 10:00:30 CET", "Sat, 31 Feb 2026 10:00:30 GMT"],
+NO_DATES = (
+    "tomorrow",
+    "2026-11-21T10:00:30Z",
+    "Sat, 21 Nov 2026 10:00:30",
+    "Sat, 21 Nov 2026 10:00:30 CET",
+    "Sat, 31 Feb 2026 10:00:30 GMT",
 )
+
+
+@pytest.mark.parametrize("text", ["", " ", "-1", "+1", "1.5", "1e3", "0x10", "1_000", "²", "١٢", "9" * 5000, *NO_DATES])
 def test_what_is_neither_seconds_nor_a_date_asks_for_nothing(text: str) -> None:
     assert seconds_to_wait(text, now_ms=NOW_MS) is None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptmill.events.webhooks.answer import SendError
-from promptmill.events.webhooks.gateway import MAX_HEAD_BYTES, WebhookSender
+from promptmill.events.webhooks.gateway import MAX_HEAD_BYTES, WebhookSender, resolve_name
 from tests.support.loopback import http_answer
 from tests.support.receiver import Receiver
 from tests.unit.webhooks.conftest import NAME
@@ -155,3 +155,9 @@ def test_an_answer_that_is_none_is_malformed(sender: WebhookSender, receiver: Re
     receiver.answers(head)
     answer = sender.send(receiver.url, BODY, HEADERS)
     assert (answer.status_code, answer.error) == (None, SendError.ANSWER_MALFORMED)
+
+
+def test_a_name_resolves_to_all_its_addresses() -> None:
+    addresses = set(resolve_name("localhost"))
+    assert addresses
+    assert addresses <= {"127.0.0.1", "::1"}
