@@ -77,14 +77,21 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """``id`` is the event's; ``body`` what is sent, and sent again, to the byte. A test is tried once."""
+    """``id`` is the event's; ``body`` what is sent, and sent again, to the byte. A test is tried once.
+
+    ``begun`` counts the attempts of the present schedule, which a redelivery begins anew; one that was cut off is not
+    in ``attempts``. Until ``claimed_until``, somebody is at an attempt.
+    """
 
     webhook_id: str
     id: str
     event: str
     body: str
+    correlation_id: str
     status: DeliveryStatus
     created_at: str
     attempts: tuple[Attempt, ...] = ()
     next_attempt_at: str | None = None
     is_test: bool = False
+    begun: int = 0
+    claimed_until: str | None = None
