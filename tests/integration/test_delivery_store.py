@@ -22,7 +22,7 @@ from promptmill.events.webhooks.model import Attempt, Delivery, DeliveryStatus
 from promptmill.events.webhooks.schedule import HOUR_MS, MINUTE_MS
 from tests.integration.tables import client, make_table
 from tests.support.builders import AT_MS
-from tests.support.webhooks import a_delivery, a_webhook_id
+from tests.support.deliveries import a_delivery, a_webhook_id
 
 FAILED = Attempt(at=timestamp(AT_MS), duration_ms=12, status_code=503, error="answered_5xx")
 RECEIVED = Attempt(at=timestamp(AT_MS), duration_ms=9, status_code=204)

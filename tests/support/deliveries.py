@@ -1,4 +1,4 @@
-"""Webhooks, and events on their way to them, with everything that a test does not care about filled in."""
+"""Events, and their deliveries to webhooks, with everything that a test does not care about filled in."""
 
 from __future__ import annotations
 
