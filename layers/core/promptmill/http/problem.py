@@ -9,6 +9,7 @@ from promptmill.errors import (
     ApiKeyEnded,
     ApiKeyNotFound,
     BodyTooLarge,
+    DeliveryNotFound,
     Forbidden,
     IdempotencyMismatch,
     InvalidHeader,
@@ -24,8 +25,10 @@ from promptmill.errors import (
     RequestInFlight,
     StoreUnavailable,
     SubjectNotFound,
+    TooManyWebhooks,
     Unauthenticated,
     UnsupportedMediaType,
+    WebhookNotFound,
     WorkflowUnavailable,
 )
 
@@ -49,6 +52,10 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     ApiKeyNotFound: HTTPStatus.NOT_FOUND,
     ApiKeyEnded: HTTPStatus.CONFLICT,
     SubjectNotFound: HTTPStatus.NOT_FOUND,
+    WebhookNotFound: HTTPStatus.NOT_FOUND,
+    DeliveryNotFound: HTTPStatus.NOT_FOUND,
+    # Nothing is wrong with the request: it is accepted once another webhook was deleted.
+    TooManyWebhooks: HTTPStatus.CONFLICT,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     WorkflowUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
