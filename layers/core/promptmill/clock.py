@@ -6,6 +6,7 @@ characters, so they sort by creation time.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import secrets
@@ -112,3 +113,8 @@ def random_hex(size_bytes: int) -> str:
 def random_token(size_bytes: int) -> str:
     """Random bytes in base64url without padding."""
     return secrets.token_urlsafe(size_bytes)
+
+
+def random_base64(size_bytes: int) -> str:
+    """Random bytes in standard base64, padded."""
+    return base64.b64encode(secrets.token_bytes(size_bytes)).decode()

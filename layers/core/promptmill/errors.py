@@ -13,9 +13,11 @@
     │   ├── ApiKeyNotFound           no such API key (HTTP only)
     │   ├── ApiKeyEnded              the API key was revoked or has expired (HTTP only)
     │   ├── SubjectNotFound          no such user or API key to limit (HTTP only)
+    │   ├── WebhookNotFound          no such webhook
+    │   ├── TooManyWebhooks          the owner of a new webhook has as many as there may be (HTTP only)
+    │   ├── DeliveryNotFound         nothing of that id was sent, or is to be sent, to the webhook
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
-    │   ├── DeliveryNotFound         the webhook was sent no such event (HTTP only)
     │   ├── NothingRecorded          the job has no provider's answer to replay (HTTP only)
     │   ├── NotRedrivable            the execution cannot go on from where it failed (operators only)
     │   ├── IdempotencyMismatch      the key was used with another request (HTTP only)
@@ -135,16 +137,24 @@ class SubjectNotFound(Refused):
     """There is no such user or API key."""
 
 
+class WebhookNotFound(Refused):
+    """There is no such webhook."""
+
+
+class TooManyWebhooks(Refused):
+    """There are as many webhooks for these events as there may be."""
+
+
+class DeliveryNotFound(Refused):
+    """There is no such delivery to this webhook."""
+
+
 class JobNotFound(Refused):
     """There is no such job."""
 
 
 class JobSettled(Refused):
     """The job already has a terminal status."""
-
-
-class DeliveryNotFound(Refused):
-    """There is no such delivery."""
 
 
 class NothingRecorded(Refused):

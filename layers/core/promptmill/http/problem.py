@@ -26,8 +26,10 @@ from promptmill.errors import (
     RequestInFlight,
     StoreUnavailable,
     SubjectNotFound,
+    TooManyWebhooks,
     Unauthenticated,
     UnsupportedMediaType,
+    WebhookNotFound,
     WorkflowUnavailable,
 )
 
@@ -48,10 +50,13 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     JobNotFound: HTTPStatus.NOT_FOUND,
-    DeliveryNotFound: HTTPStatus.NOT_FOUND,
     ApiKeyNotFound: HTTPStatus.NOT_FOUND,
     ApiKeyEnded: HTTPStatus.CONFLICT,
     SubjectNotFound: HTTPStatus.NOT_FOUND,
+    WebhookNotFound: HTTPStatus.NOT_FOUND,
+    DeliveryNotFound: HTTPStatus.NOT_FOUND,
+    # Nothing is wrong with the request: it is accepted once another webhook was deleted.
+    TooManyWebhooks: HTTPStatus.CONFLICT,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     WorkflowUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
