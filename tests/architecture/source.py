@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "layers" / "core" / "promptmill"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
-# Called by API Gateway, by its authorizers or Cognito, on a schedule, or with what is in a queue; every other function is
-# a step of a workflow.
+# Called by API Gateway, by its authorizers or Cognito, on a schedule, or with what is in a queue; every other function
+# is a step of a workflow.
 API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "redrive_job", "serve_me", "delete_user", "read_limits"} | {
     "administer_access"
 }
