@@ -18,6 +18,7 @@
     │   ├── DeliveryNotFound         nothing of that id was sent, or is to be sent, to the webhook
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
+    │   ├── DeliveryNotFound         the webhook was sent no such event (HTTP only)
     │   ├── NothingRecorded          the job has no provider's answer to replay (HTTP only)
     │   ├── NotRedrivable            the execution cannot go on from where it failed (operators only)
     │   ├── IdempotencyMismatch      the key was used with another request (HTTP only)
@@ -32,6 +33,7 @@
     │   ├── WorkflowUnavailable      Step Functions did not answer as it should
     │   ├── IssuerUnavailable        an issuer's keys cannot be had (authorizer only)
     │   ├── BusUnavailable           EventBridge did not take an event
+    │   ├── QueueUnavailable         SQS did not take a message
     │   ├── ProviderThrottled        the provider is over its own rate
     │   ├── ProviderWarming          the model is being loaded
     │   ├── ProviderTimeout          no answer in time
@@ -156,6 +158,10 @@ class JobSettled(Refused):
     """The job already has a terminal status."""
 
 
+class DeliveryNotFound(Refused):
+    """There is no such delivery."""
+
+
 class NothingRecorded(Refused):
     """The job has no recorded answer of a provider."""
 
@@ -218,6 +224,10 @@ class IssuerUnavailable(TransientError):
 
 class BusUnavailable(TransientError):
     """The event could not be published."""
+
+
+class QueueUnavailable(TransientError):
+    """The message could not be queued."""
 
 
 class ProviderThrottled(TransientError):

@@ -21,6 +21,7 @@ from promptmill.errors import (
     NothingRecorded,
     NotRedrivable,
     PromptmillError,
+    QueueUnavailable,
     RateLimited,
     RequestInFlight,
     StoreUnavailable,
@@ -49,6 +50,7 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     JobNotFound: HTTPStatus.NOT_FOUND,
+    DeliveryNotFound: HTTPStatus.NOT_FOUND,
     ApiKeyNotFound: HTTPStatus.NOT_FOUND,
     ApiKeyEnded: HTTPStatus.CONFLICT,
     SubjectNotFound: HTTPStatus.NOT_FOUND,
@@ -59,6 +61,7 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     WorkflowUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    QueueUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_AFTER_SECONDS = 2
 # RFC 6750 §3, without an error code: a 401 says nothing of why.
@@ -116,8 +119,10 @@ def problem_of(
     document = problem(
         status,
         code=error.code,
-        # What a store says of itself is for the log.
-        detail=(error.__doc__ or "").strip() if isinstance(error, StoreUnavailable) else error.detail,
+        # What a store or a queue says of itself is for the log.
+        detail=(error.__doc__ or "").strip()
+        if isinstance(error, StoreUnavailable | QueueUnavailable)
+        else error.detail,
         instance=instance,
         request_id=request_id,
         retryable=error.retryable,
