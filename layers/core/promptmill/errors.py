@@ -15,10 +15,10 @@
     │   ├── SubjectNotFound          no such user or API key to limit (HTTP only)
     │   ├── WebhookNotFound          no such webhook
     │   ├── TooManyWebhooks          the owner of a new webhook has as many as there may be (HTTP only)
+    │   ├── WebhookDisabled          nothing is sent to the webhook (HTTP only)
     │   ├── DeliveryNotFound         nothing of that id was sent, or is to be sent, to the webhook
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
-    │   ├── DeliveryNotFound         the webhook was sent no such event (HTTP only)
     │   ├── NothingRecorded          the job has no provider's answer to replay (HTTP only)
     │   ├── NotRedrivable            the execution cannot go on from where it failed (operators only)
     │   ├── IdempotencyMismatch      the key was used with another request (HTTP only)
@@ -146,6 +146,10 @@ class TooManyWebhooks(Refused):
     """There are as many webhooks for these events as there may be."""
 
 
+class WebhookDisabled(Refused):
+    """The webhook is disabled."""
+
+
 class DeliveryNotFound(Refused):
     """There is no such delivery to this webhook."""
 
@@ -156,10 +160,6 @@ class JobNotFound(Refused):
 
 class JobSettled(Refused):
     """The job already has a terminal status."""
-
-
-class DeliveryNotFound(Refused):
-    """There is no such delivery."""
 
 
 class NothingRecorded(Refused):

@@ -34,7 +34,7 @@ INTERNAL = {
     "ApiKeyEnded",
     "SubjectNotFound",
     "WebhookNotFound",
-    "DeliveryNotFound",
+    "WebhookDisabled",
     "TooManyWebhooks",
     "JobNotFound",
     "JobSettled",

@@ -29,6 +29,7 @@ from promptmill.errors import (
     TooManyWebhooks,
     Unauthenticated,
     UnsupportedMediaType,
+    WebhookDisabled,
     WebhookNotFound,
     WorkflowUnavailable,
 )
@@ -50,12 +51,12 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     JobNotFound: HTTPStatus.NOT_FOUND,
+    WebhookDisabled: HTTPStatus.CONFLICT,
     DeliveryNotFound: HTTPStatus.NOT_FOUND,
     ApiKeyNotFound: HTTPStatus.NOT_FOUND,
     ApiKeyEnded: HTTPStatus.CONFLICT,
     SubjectNotFound: HTTPStatus.NOT_FOUND,
     WebhookNotFound: HTTPStatus.NOT_FOUND,
-    DeliveryNotFound: HTTPStatus.NOT_FOUND,
     # Nothing is wrong with the request: it is accepted once another webhook was deleted.
     TooManyWebhooks: HTTPStatus.CONFLICT,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
