@@ -180,12 +180,21 @@ def test_a_failure_counts_from_the_first_until_a_success(endpoints: EndpointStor
     webhook = added(endpoints)
     assert endpoints.note_failure(webhook.id, at_ms=AT_MS) == timestamp(AT_MS)
     assert endpoints.note_failure(webhook.id, at_ms=AT_MS + 5) == timestamp(AT_MS)
-    endpoints.hold(webhook.id, until_ms=AT_MS + 60_000)
+    assert endpoints.hold(webhook.id, until_ms=AT_MS + 60_000, at_ms=AT_MS)
     failing = endpoints.get(webhook.id)
     assert failing == replace(webhook, failing_since=timestamp(AT_MS), held_until=timestamp(AT_MS + 60_000))
     endpoints.note_success(failing)
     assert endpoints.get(webhook.id) == webhook
     assert endpoints.note_failure(webhook.id, at_ms=AT_MS + 9) == timestamp(AT_MS + 9)
+
+
+def test_one_of_many_tries_a_webhook_whose_hold_is_over(endpoints: EndpointStore) -> None:
+    webhook = added(endpoints)
+    assert endpoints.hold(webhook.id, until_ms=AT_MS + 60_000, at_ms=AT_MS)
+    assert not endpoints.hold(webhook.id, until_ms=AT_MS + 90_000, at_ms=AT_MS + 59_999)
+    tries = [endpoints.hold(webhook.id, until_ms=AT_MS + 120_000, at_ms=AT_MS + 60_000) for _ in range(3)]
+    assert tries == [True, False, False]
+    assert endpoints.get(webhook.id).held_until == timestamp(AT_MS + 120_000)
 
 
 @pytest.mark.parametrize("change", [{"url": URL}, {"status": WebhookStatus.ENABLED}])
@@ -194,7 +203,7 @@ def test_another_url_and_being_enabled_again_are_new_beginnings(
 ) -> None:
     webhook = added(endpoints)
     endpoints.note_failure(webhook.id, at_ms=AT_MS)
-    endpoints.hold(webhook.id, until_ms=AT_MS)
+    endpoints.hold(webhook.id, until_ms=AT_MS, at_ms=AT_MS)
     endpoints.disable(endpoints.get(webhook.id), DisabledReason.FAILING, at_ms=AT_MS)
     failing = endpoints.get(webhook.id)
     endpoints.change(failing, changed(failing, **change, at_ms=AT_MS))
@@ -207,7 +216,7 @@ def test_how_a_webhook_that_is_gone_does_is_not_written_down(endpoints: Endpoint
     endpoints.delete(webhook.id)
     assert endpoints.note_failure(webhook.id, at_ms=AT_MS) == timestamp(AT_MS)
     endpoints.note_success(replace(webhook, failing_since=timestamp(AT_MS)))
-    endpoints.hold(webhook.id, until_ms=AT_MS)
+    assert not endpoints.hold(webhook.id, until_ms=AT_MS, at_ms=AT_MS)
     with pytest.raises(WebhookNotFound):
         endpoints.get(webhook.id)
 

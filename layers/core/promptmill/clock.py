@@ -105,6 +105,11 @@ def _decode(ulid: str) -> int:
     return number
 
 
+def random_fraction() -> float:
+    """At least 0 and less than 1."""
+    return secrets.randbits(53) / 2**53
+
+
 def random_hex(size_bytes: int) -> str:
     """Random bytes in lower-case hexadecimal."""
     return secrets.token_hex(size_bytes)

@@ -20,7 +20,6 @@ INTERNAL = {
     "InvalidHeader",
     "InvalidParameter",
     "NothingRecorded",
-    "DeliveryNotFound",
     "NotRedrivable",
     "IdempotencyMismatch",
     "RequestInFlight",

@@ -20,7 +20,6 @@ PUBLIC = {
     "RequestInFlight": ("Refused", "request_in_flight", True),
     "InvalidParameter": ("Refused", "invalid_parameter", False),
     "NothingRecorded": ("Refused", "nothing_recorded", False),
-    "DeliveryNotFound": ("Refused", "delivery_not_found", False),
     "NotRedrivable": ("Refused", "not_redrivable", False),
     "BusUnavailable": ("TransientError", "bus_unavailable", True),
     "QueueUnavailable": ("TransientError", "queue_unavailable", True),

@@ -75,6 +75,9 @@ class MemoryEndpoints(EndpointStore):
         self.webhooks[webhook_id] = replace(stored, failing_since=since)
         return since
 
-    def hold(self, webhook_id: str, *, until_ms: int) -> None:
-        if webhook_id in self.webhooks:
-            self.webhooks[webhook_id] = replace(self.webhooks[webhook_id], held_until=timestamp(until_ms))
+    def hold(self, webhook_id: str, *, until_ms: int, at_ms: int) -> bool:
+        stored = self.webhooks.get(webhook_id)
+        if stored is None or (stored.held_until is not None and stored.held_until > timestamp(at_ms)):
+            return False
+        self.webhooks[webhook_id] = replace(stored, held_until=timestamp(until_ms))
+        return True

@@ -13,6 +13,7 @@ from promptmill.events.webhooks.schedule import (
     INTERVALS_MS,
     MAX_DELAY_MS,
     MINUTE_MS,
+    held_off_ms,
     hold_ms,
     is_soon,
     look_at_ms,
@@ -83,8 +84,8 @@ def test_nobody_is_tried_before_it_asked_or_more_than_a_tenth_past_a_day(
         (MINUTE_MS, MINUTE_MS),
         (2 * MINUTE_MS, MINUTE_MS),
         (10 * MINUTE_MS, 5 * MINUTE_MS),
-        (30 * MINUTE_MS, 15 * MINUTE_MS),
-        (DAY_MS, 15 * MINUTE_MS),
+        (20 * MINUTE_MS, 10 * MINUTE_MS),
+        (DAY_MS, 10 * MINUTE_MS),
     ],
 )
 def test_who_does_not_answer_is_left_alone_for_longer_the_longer_it_lasts(
@@ -95,7 +96,11 @@ def test_who_does_not_answer_is_left_alone_for_longer_the_longer_it_lasts(
 
 @given(st.integers(0, 10 * DAY_MS))
 def test_every_hold_is_one_that_a_message_can_wait_for(failing_for_ms: int) -> None:
-    assert is_soon(AT_MS + hold_ms(failing_for_ms), at_ms=AT_MS)
+    assert is_soon(held_off_ms(AT_MS + hold_ms(failing_for_ms), jitter=1), at_ms=AT_MS)
+
+
+def test_what_waited_for_a_webhook_comes_back_within_a_minute_of_each_other() -> None:
+    assert [held_off_ms(AT_MS, jitter=jitter) - AT_MS for jitter in (0, 0.5, 1)] == [0, 30_000, 60_000]
 
 
 def test_what_a_message_asks_for_is_looked_at_a_minute_after_it_and_the_rest_when_it_is_due() -> None:

@@ -37,6 +37,7 @@ MAX_DELAY_MS = 15 * MINUTE_MS
 MESSAGE_MS = MINUTE_MS
 
 MIN_HOLD_MS = MINUTE_MS
+MAX_HOLD_MS = 10 * MINUTE_MS
 
 
 def retry_at_ms(begun: int, *, at_ms: int, retry_after_seconds: int | None, jitter: float) -> int | None:
@@ -52,16 +53,26 @@ def retry_at_ms(begun: int, *, at_ms: int, retry_after_seconds: int | None, jitt
 
 
 def hold_ms(failing_for_ms: int) -> int:
-    """How long nothing is sent to a webhook that did not answer in time, and has been failing for so long.
+    """How long others wait when a webhook that has been failing for so long is tried, or did not answer in time.
 
-    Half as long again as it has lasted, from one minute to fifteen.
+    Half as long again as it has lasted, from one minute to ten.
     """
-    return min(max(failing_for_ms // 2, MIN_HOLD_MS), MAX_DELAY_MS)
+    return min(max(failing_for_ms // 2, MIN_HOLD_MS), MAX_HOLD_MS)
+
+
+def held_off_ms(held_until_ms: int, *, jitter: float) -> int:
+    """When to try what waited for a hold to end: spread over a minute, for what it is one of may be many."""
+    return held_until_ms + round(MINUTE_MS * jitter)
 
 
 def is_soon(due_ms: int, *, at_ms: int) -> bool:
     """Whether a message sent at ``at_ms`` can ask for an attempt that is due then."""
     return due_ms - at_ms <= MAX_DELAY_MS
+
+
+def delay_seconds(due_ms: int, *, at_ms: int) -> int:
+    """How long SQS keeps back a message for what is due then: in whole seconds, of which a part counts as one."""
+    return -((at_ms - due_ms) // 1000)
 
 
 def look_at_ms(due_ms: int, *, at_ms: int) -> int:

@@ -32,10 +32,15 @@ def list_pk(webhook_id: str) -> dict[str, str]:
     return {"S": f"DELIVERIES#{webhook_id}"}
 
 
+def id_at(position: str) -> str:
+    """The id of the delivery at this position of a list: behind the time it was made, and ``#``."""
+    return position.rpartition("#")[2]
+
+
 def listed(webhook_id: str, position: str) -> Item:
-    """Where the webhook's list has a delivery; ``position`` is when it was made, ``#``, and its id."""
+    """Where the webhook's list has the delivery at this position."""
     return {
-        **key_of(webhook_id, position.rpartition("#")[2]),
+        **key_of(webhook_id, id_at(position)),
         "gsi1pk": list_pk(webhook_id),
         "gsi1sk": {"S": position},
     }

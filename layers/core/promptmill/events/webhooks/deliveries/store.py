@@ -10,13 +10,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import timestamp
-from promptmill.errors import DeliveryNotFound, RequestInFlight, StoreUnavailable
+from promptmill.errors import DeliveryNotFound, RequestInFlight
 from promptmill.events.webhooks.deliveries.records import (
     DUE,
     attempt_value,
     deletion,
     delivery_item,
     delivery_of,
+    id_at,
     ids_of,
     key_of,
     list_pk,
@@ -24,11 +25,11 @@ from promptmill.events.webhooks.deliveries.records import (
 )
 from promptmill.events.webhooks.model import DeliveryStatus
 from promptmill.events.webhooks.schedule import look_at_ms
-from promptmill.gateway import aws_client, store_errors
+from promptmill.gateway import aws_client, read_together, store_errors
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from promptmill.events.webhooks.deliveries.records import Item
     from promptmill.events.webhooks.model import Attempt, Delivery
@@ -41,7 +42,6 @@ LOOK_AGAIN_MS = 5 * 60_000
 KEPT_ATTEMPTS = 50
 # DynamoDB filters after it has read, and one read of items takes a hundred keys.
 EXAMINED = 100
-READ_ATTEMPTS = 3
 
 _IS_DUE = (
     "#status = :pending AND next_attempt_at <= :at AND (attribute_not_exists(claimed_until) OR claimed_until <= :at)"
@@ -117,10 +117,11 @@ class DeliveryStore:
             query["ExclusiveStartKey"] = listed(webhook_id, after)
         with store_errors():
             positions = [str(entry["gsi1sk"]["S"]) for entry in self._client.query(**query)["Items"]]
-            stored = self._read([key_of(*ids_of(listed(webhook_id, one))) for one in positions[:examined]])
+        keys = [key_of(webhook_id, id_at(position)) for position in positions[:examined]]
+        stored = {one.id: one for one in map(delivery_of, read_together(self._client, self._table, keys))}
         shown: list[Delivery] = []
         for number, position in enumerate(positions[:examined], start=1):
-            delivery = stored.get(position.rpartition("#")[2])
+            delivery = stored.get(id_at(position))
             if delivery is not None and status in {None, delivery.status}:
                 shown.append(delivery)
             if len(shown) == limit:
@@ -243,21 +244,6 @@ class DeliveryStore:
             except self._client.exceptions.ConditionalCheckFailedException:
                 return None
         return delivery_of(item)
-
-    def _read(self, keys: Sequence[Item]) -> dict[str, Delivery]:
-        """Those of the deliveries that are there, by id, in consistent reads of what was not read yet."""
-        found: dict[str, Delivery] = {}
-        left = list(keys)
-        for _ in range(READ_ATTEMPTS):
-            if not left:
-                return found
-            answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": left, "ConsistentRead": True}})
-            for delivery in map(delivery_of, answer["Responses"].get(self._table, [])):
-                found[delivery.id] = delivery
-            left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        if left:
-            raise StoreUnavailable("the store left deliveries unread")
-        return found
 
 
 @cache

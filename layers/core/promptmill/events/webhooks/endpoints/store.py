@@ -244,21 +244,26 @@ class EndpointStore:
         )
         return str(noted["failing_since"]["S"]) if noted else at
 
-    def hold(self, webhook_id: str, *, until_ms: int) -> None:
-        """Has other deliveries to the webhook wait."""
-        self._note(
-            webhook_id,
-            UpdateExpression="SET held_until = :until",
-            ExpressionAttributeValues={":until": {"S": timestamp(until_ms)}},
-        )
+    def hold(self, webhook_id: str, *, until_ms: int, at_ms: int) -> bool:
+        """Has all other deliveries to the webhook wait; False when they wait already, or it is gone.
 
-    def _note(self, webhook_id: str, **update: Any) -> Item:
-        """Changes a webhook that is there, and returns what it has then; nothing for one that is gone."""
+        So of many that would try a webhook whose hold is over, one does.
+        """
+        held = self._note(
+            webhook_id,
+            " AND (attribute_not_exists(held_until) OR held_until <= :at)",
+            UpdateExpression="SET held_until = :until",
+            ExpressionAttributeValues={":until": {"S": timestamp(until_ms)}, ":at": {"S": timestamp(at_ms)}},
+        )
+        return bool(held)
+
+    def _note(self, webhook_id: str, condition: str = "", **update: Any) -> Item:
+        """Changes a webhook that is there, and returns what it has then; nothing where there is none to be changed."""
         with store_errors(), suppress(self._client.exceptions.ConditionalCheckFailedException):
             noted: Item = self._client.update_item(
                 TableName=self._table,
                 Key=key(webhook_id),
-                ConditionExpression="attribute_exists(pk)",
+                ConditionExpression=f"attribute_exists(pk){condition}",
                 ReturnValues="ALL_NEW",
                 **update,
             )["Attributes"]
