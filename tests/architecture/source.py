@@ -16,7 +16,8 @@ PACKAGE = ROOT / "layers" / "core" / "promptmill"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
 # Called by API Gateway, by its authorizers or Cognito, or on a schedule; every other function is a step of a workflow.
 API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "redrive_job", "serve_me", "delete_user", "read_limits"} | {
-    "administer_access"
+    "administer_access",
+    "administer_webhooks",
 }
 SIGN_IN_FUNCTIONS = {"authorize_caller", "record_sign_in"}
 SCHEDULED_FUNCTIONS = {"sweep_jobs"}
