@@ -18,10 +18,11 @@ from promptmill.events.webhooks.signature import signed_headers
 from promptmill.step_log import log_attempt, log_disabled
 
 if TYPE_CHECKING:
+    from promptmill.events.webhooks.answer import Answer
     from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
     from promptmill.events.webhooks.deliveries.store import DeliveryStore
     from promptmill.events.webhooks.endpoints.store import EndpointStore
-    from promptmill.events.webhooks.gateway import Answer, WebhookSender
+    from promptmill.events.webhooks.gateway import WebhookSender
     from promptmill.events.webhooks.model import Delivery, Webhook
 
 

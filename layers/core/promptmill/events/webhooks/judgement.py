@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from promptmill.events.webhooks.answer import SendError
 from promptmill.events.webhooks.model import DeliveryStatus, DisabledReason
 from promptmill.events.webhooks.schedule import ATTEMPTS, DAY_MS, hold_ms, retry_at_ms
 
 if TYPE_CHECKING:
-    from promptmill.events.webhooks.gateway import Answer
+    from promptmill.events.webhooks.answer import Answer
     from promptmill.events.webhooks.model import Delivery
 
 MAX_FAILING_MS = 5 * DAY_MS
@@ -48,7 +49,7 @@ def judge(answer: Answer, delivery: Delivery, *, failing_for_ms: int, at_ms: int
         return Verdict(DeliveryStatus.FAILED, disabled=DisabledReason.GONE)
     if failing_for_ms >= MAX_FAILING_MS:
         return Verdict(DeliveryStatus.FAILED, disabled=DisabledReason.FAILING)
-    held_until_ms = at_ms + hold_ms(failing_for_ms) if answer.error == "timed_out" else None
+    held_until_ms = at_ms + hold_ms(failing_for_ms) if answer.error is SendError.TIMED_OUT else None
     if delivery.begun >= attempts_of(delivery):
         return Verdict(DeliveryStatus.FAILED, held_until_ms=held_until_ms)
     next_ms = retry_at_ms(delivery.begun, at_ms=at_ms, retry_after_seconds=answer.retry_after_seconds, jitter=jitter)

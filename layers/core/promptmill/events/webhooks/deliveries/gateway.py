@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptmill.errors import BrokenContractError, QueueUnavailable
-from promptmill.gateway import NOT_WORTH_RETRYING, aws_client, error_code
+from promptmill.gateway import EDGE_ATTEMPTS, NOT_WORTH_RETRYING, aws_client, error_code
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def message_of(body: str) -> Message:
 
 
 @cache
-def delivery_queue(*, attempts: int = 1) -> DeliveryQueue:
+def delivery_queue(*, attempts: int = EDGE_ATTEMPTS) -> DeliveryQueue:
     """This process's queue; ``attempts`` of each call, the first one too."""
     (url,) = settings().require("deliveries_queue_url")
     return DeliveryQueue(url, aws_client("sqs", attempts=attempts))

@@ -25,7 +25,7 @@ from promptmill.events.webhooks.deliveries.records import (
 )
 from promptmill.events.webhooks.model import DeliveryStatus
 from promptmill.events.webhooks.schedule import look_at_ms
-from promptmill.gateway import aws_client, read_together, store_errors
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, read_together, store_errors
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class DeliveryStore:
 
 
 @cache
-def delivery_store(*, attempts: int = 1) -> DeliveryStore:
+def delivery_store(*, attempts: int = EDGE_ATTEMPTS) -> DeliveryStore:
     """This process's store; ``attempts`` of each call, the first one too."""
     (table,) = settings().require("webhooks_table")
     return DeliveryStore(table, aws_client("dynamodb", attempts=attempts))
