@@ -17,7 +17,8 @@ FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
 # Called by API Gateway, by its authorizers or Cognito, on a schedule, or with what is in a queue; every other function
 # is a step of a workflow.
 API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "redrive_job", "serve_me", "delete_user", "read_limits"} | {
-    "administer_access"
+    "administer_access",
+    "administer_webhooks",
 }
 SIGN_IN_FUNCTIONS = {"authorize_caller", "record_sign_in"}
 SCHEDULED_FUNCTIONS = {"sweep_jobs", "release_deliveries"}

@@ -22,7 +22,7 @@ from promptmill.events.webhooks.model import (
 )
 from tests.support.builders import AT_MS
 from tests.support.webhooks import a_webhook, added, an_owner
-from tests.unit.events.webhooks.fakes import MemoryEndpoints
+from tests.unit.webhooks.fakes import MemoryEndpoints
 
 URL = "https://other.example.com/hook"
 

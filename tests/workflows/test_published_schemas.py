@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from promptmill.errors import error_classes
+from promptmill.error_codes import error_classes
 from tests.support.published import FOLDER, check_event, event_names, example, validator
 
 if TYPE_CHECKING:

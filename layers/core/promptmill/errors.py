@@ -15,6 +15,7 @@
     │   ├── SubjectNotFound          no such user or API key to limit (HTTP only)
     │   ├── WebhookNotFound          no such webhook
     │   ├── TooManyWebhooks          the owner of a new webhook has as many as there may be (HTTP only)
+    │   ├── WebhookDisabled          nothing is sent to the webhook (HTTP only)
     │   ├── DeliveryNotFound         nothing of that id was sent, or is to be sent, to the webhook
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
@@ -143,6 +144,10 @@ class WebhookNotFound(Refused):
 
 class TooManyWebhooks(Refused):
     """There are as many webhooks for these events as there may be."""
+
+
+class WebhookDisabled(Refused):
+    """The webhook is disabled."""
 
 
 class DeliveryNotFound(Refused):
@@ -279,22 +284,3 @@ class ModelUnpriced(BrokenContractError):
 
 class JobStateBroken(BrokenContractError):
     """The stored job lacks what its status promises."""
-
-
-def error_classes() -> dict[str, type[PromptmillError]]:
-    """Every class of the tree by name, the name being the one Step Functions sees."""
-    found: dict[str, type[PromptmillError]] = {}
-    pending: list[type[PromptmillError]] = [PromptmillError]
-    while pending:
-        cls = pending.pop()
-        found[cls.__name__] = cls
-        pending.extend(cls.__subclasses__())
-    return found
-
-
-def describe_code(code: str) -> tuple[str, bool]:
-    """(detail for the caller, retryable) of a stored error code; an unknown code is an internal error."""
-    for cls in error_classes().values():
-        if cls.code == code:
-            return (cls.__doc__ or "").strip(), cls.retryable
-    return "The job could not be finished because of an internal error.", True

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from promptmill.errors import error_classes
+from promptmill.error_codes import error_classes
 from tests.unit.core.asl import evaluate, states
 
 # These never reach RecordFailure as our failure: they branch elsewhere, belong to HTTP, or are families nobody raises.
@@ -33,6 +33,7 @@ INTERNAL = {
     "ApiKeyEnded",
     "SubjectNotFound",
     "WebhookNotFound",
+    "WebhookDisabled",
     "DeliveryNotFound",
     "TooManyWebhooks",
     "JobNotFound",

@@ -9,7 +9,8 @@ import re
 import pytest
 
 from promptmill import errors
-from promptmill.errors import PromptmillError, describe_code, error_classes
+from promptmill.error_codes import describe_code, error_classes
+from promptmill.errors import PromptmillError
 
 # Frozen: a name or a code that changes here breaks definitions, subscribers and clients that are out there.
 PUBLIC = {
@@ -30,6 +31,7 @@ PUBLIC = {
     "ApiKeyNotFound": ("Refused", "api_key_not_found", False),
     "ApiKeyEnded": ("Refused", "api_key_ended", False),
     "SubjectNotFound": ("Refused", "subject_not_found", False),
+    "WebhookDisabled": ("Refused", "webhook_disabled", False),
     "WebhookNotFound": ("Refused", "webhook_not_found", False),
     "DeliveryNotFound": ("Refused", "delivery_not_found", False),
     "TooManyWebhooks": ("Refused", "too_many_webhooks", False),

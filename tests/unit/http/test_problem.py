@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from promptmill.errors import InvalidInput, PromptmillError, RateLimited, error_classes
+from promptmill.error_codes import error_classes
+from promptmill.errors import InvalidInput, PromptmillError, RateLimited
 from promptmill.http.problem import problem_of
 
 STATUS = {
@@ -23,6 +24,7 @@ STATUS = {
     "ApiKeyEnded": 409,
     "SubjectNotFound": 404,
     "WebhookNotFound": 404,
+    "WebhookDisabled": 409,
     "DeliveryNotFound": 404,
     "TooManyWebhooks": 409,
     "JobNotFound": 404,

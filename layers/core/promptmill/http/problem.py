@@ -29,6 +29,7 @@ from promptmill.errors import (
     TooManyWebhooks,
     Unauthenticated,
     UnsupportedMediaType,
+    WebhookDisabled,
     WebhookNotFound,
     WorkflowUnavailable,
 )
@@ -54,6 +55,7 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     ApiKeyEnded: HTTPStatus.CONFLICT,
     SubjectNotFound: HTTPStatus.NOT_FOUND,
     WebhookNotFound: HTTPStatus.NOT_FOUND,
+    WebhookDisabled: HTTPStatus.CONFLICT,
     DeliveryNotFound: HTTPStatus.NOT_FOUND,
     # Nothing is wrong with the request: it is accepted once another webhook was deleted.
     TooManyWebhooks: HTTPStatus.CONFLICT,

@@ -116,21 +116,14 @@ def changed(
     at_ms: int,
 ) -> Webhook:
     """The webhook as an admin has it from now on; None leaves what is. Another URL or status is a new beginning."""
-    after = replace(webhook, url=url or webhook.url, events=events or webhook.events)
-    if after.url != webhook.url:
+    after = replace(webhook, url=url or webhook.url, events=events or webhook.events, status=status or webhook.status)
+    if (after.url, after.status) != (webhook.url, webhook.status):
         after = replace(after, failing_since=None, held_until=None)
-    if status is WebhookStatus.DISABLED and webhook.status is WebhookStatus.ENABLED:
+    if after.status is webhook.status:
+        return after
+    if after.status is WebhookStatus.DISABLED:
         return disabled(after, DisabledReason.ASKED, at_ms=at_ms)
-    if status is WebhookStatus.ENABLED and webhook.status is WebhookStatus.DISABLED:
-        return replace(
-            after,
-            status=WebhookStatus.ENABLED,
-            disabled_reason=None,
-            disabled_at=None,
-            failing_since=None,
-            held_until=None,
-        )
-    return after
+    return replace(after, disabled_reason=None, disabled_at=None)
 
 
 def disabled(webhook: Webhook, reason: DisabledReason, *, at_ms: int) -> Webhook:

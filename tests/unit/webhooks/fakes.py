@@ -1,18 +1,21 @@
-"""The store of webhooks in memory, with the promises of the real one; ``tests/integration`` holds both to them."""
+"""The stores of webhooks in memory, with the promises of the real ones; ``tests/integration`` holds both to them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from promptmill.clock import timestamp
-from promptmill.errors import RequestInFlight, TooManyWebhooks, WebhookNotFound
+from promptmill.errors import DeliveryNotFound, RequestInFlight, TooManyWebhooks, WebhookNotFound
+from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
+from promptmill.events.webhooks.deliveries.records import position_of
+from promptmill.events.webhooks.deliveries.store import DeliveryPage, DeliveryStore
 from promptmill.events.webhooks.endpoints.store import EndpointStore, WebhookPage
-from promptmill.events.webhooks.model import MAX_WEBHOOKS, Webhook, WebhookStatus
+from promptmill.events.webhooks.model import MAX_WEBHOOKS, Delivery, DeliveryStatus, Webhook, WebhookStatus
 from promptmill.gateway import Action
 
 
 class MemoryEndpoints(EndpointStore):
-    """Webhooks in a dictionary. ``users`` are those whom the condition of an owner holds for."""
+    """Webhooks in a dictionary. Conditions beside a new one are of users, and hold for ``users``."""
 
     def __init__(self, *users: str) -> None:
         self.webhooks: dict[str, Webhook] = {}
@@ -20,7 +23,8 @@ class MemoryEndpoints(EndpointStore):
 
     def add(self, webhook: Webhook, *beside: Action) -> None:
         for action in beside:
-            if action.refusal and webhook.owner not in self.users:
+            user = action.request["ConditionCheck"]["Key"]["pk"]["S"].removeprefix("USER#")
+            if action.refusal and user not in self.users:
                 raise action.refusal
         if sum(other.owner == webhook.owner for other in self.webhooks.values()) >= MAX_WEBHOOKS:
             raise TooManyWebhooks
@@ -81,3 +85,56 @@ class MemoryEndpoints(EndpointStore):
             return False
         self.webhooks[webhook_id] = replace(stored, held_until=timestamp(until_ms))
         return True
+
+
+class MemoryDeliveries(DeliveryStore):
+    """Deliveries in a dictionary, as far as an admin has to do with them."""
+
+    def __init__(self) -> None:
+        self.deliveries: dict[tuple[str, str], Delivery] = {}
+
+    def add(self, delivery: Delivery, *, at_ms: int) -> bool:
+        place = (delivery.webhook_id, delivery.id)
+        if place in self.deliveries:
+            return False
+        self.deliveries[place] = delivery
+        return True
+
+    def get(self, webhook_id: str, delivery_id: str) -> Delivery:
+        if (webhook_id, delivery_id) not in self.deliveries:
+            raise DeliveryNotFound
+        return self.deliveries[webhook_id, delivery_id]
+
+    def page(
+        self, webhook_id: str, *, limit: int, status: DeliveryStatus | None = None, after: str | None = None
+    ) -> DeliveryPage:
+        of_webhook = [each for (owner, _), each in self.deliveries.items() if owner == webhook_id]
+        behind = sorted(
+            (each for each in of_webhook if after is None or position_of(each) < after), key=position_of, reverse=True
+        )
+        found = [each for each in behind if status in {None, each.status}]
+        return DeliveryPage(tuple(found[:limit]), position_of(found[limit - 1]) if len(found) > limit else None)
+
+    def restart(self, webhook_id: str, delivery_id: str, *, at_ms: int) -> Delivery:
+        delivery = self.get(webhook_id, delivery_id)
+        if delivery.claimed_until is not None and delivery.claimed_until > timestamp(at_ms):
+            raise RequestInFlight
+        restarted = replace(
+            delivery,
+            status=DeliveryStatus.PENDING,
+            begun=0,
+            next_attempt_at=timestamp(at_ms),
+            claimed_until=None,
+        )
+        self.deliveries[webhook_id, delivery_id] = restarted
+        return restarted
+
+
+class MemoryQueue(DeliveryQueue):
+    """The attempts that were asked for, in a list."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, int]] = []
+
+    def send(self, webhook_id: str, delivery_id: str, *, delay_seconds: int = 0) -> None:
+        self.asked.append((webhook_id, delivery_id, delay_seconds))
