@@ -7,7 +7,7 @@ kills whoever makes one of them, before it is sent or after it was answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -83,11 +83,6 @@ class MemoryQueue(DeliveryQueue):
         assert 0 <= delay_seconds <= 900
         with self._calls.during("SendMessage"):
             self.waiting.append(Waiting(Message(webhook_id, delivery_id), self._clock() + delay_seconds * 1000))
-
-    def send_all(self, messages: Sequence[Message]) -> None:
-        if messages:
-            with self._calls.during("SendMessageBatch"):
-                self.waiting += [Waiting(message, self._clock()) for message in messages]
 
 
 class CountedSender(WebhookSender):
