@@ -18,6 +18,7 @@ FIELDS = {
     *("method", "route", "status", "request_id", "duration_ms"),
     *("job_id", "kind", "replay_of", "compared_with", "redriven_from", "mode", "left_to"),
     *("user_id", "admin", "key_id", "subject"),
+    *("webhook_id", "event_id", "correlation_id", "message_id", "attempt", "status_code", "reason"),
     *("step", "model", "outcome", "work", "call"),
     *("error", "causes", "place"),
 }
@@ -29,8 +30,8 @@ WRITTEN_BY_CALLERS = {
     *("detail", "args", "response"),
 }
 # One of two words; names and codes.
-ALLOWED_EXPRESSIONS = {"body.mode.value", "_causes(error)"}
-FACTS_OF = {"note_in_log", "logged_step", "log_given_up"}
+ALLOWED_EXPRESSIONS = {"body.mode.value", "_causes(error)", "attempt.error"}
+FACTS_OF = {"note_in_log", "logged_step", "log_given_up", "log_attempt", "log_disabled"}
 LINES_OF = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 WRITERS = {"promptmill.http.resolver", "promptmill.step_log"}
 FILES = [*PACKAGE_FILES, *FUNCTIONS]

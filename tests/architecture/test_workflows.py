@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from local.rendering import read_template
-from promptmill.errors import TransientError, error_classes
+from promptmill.error_codes import error_classes
+from promptmill.errors import TransientError
 from promptmill.identity.authorizer import KEEP_MS
 from promptmill.jobs.erasure.eraser import PAGE_SIZE
 from promptmill.jobs.erasure.judgement import QUIET_MS

@@ -8,12 +8,17 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from moto import mock_aws
 
+from promptmill.clock import random_hex
+from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.jobs.store import JobStore
 from tests.integration.tables import client, make_table
+from tests.integration.webhook_world import World
+from tests.support.receiver import Receiver
 from tests.unit.jobs.fakes import MemoryJobStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 hypothesis_settings.register_profile("any machine", deadline=None)
@@ -51,6 +56,17 @@ def library_table(dynamodb: Any) -> str:
     return make_table(dynamodb, "LibraryTable")
 
 
+@pytest.fixture
+def webhooks_table(dynamodb: Any) -> str:
+    """A table of the test's own: the events of everybody are one item."""
+    return make_table(dynamodb, "WebhooksTable", f"webhooks-{random_hex(8)}")
+
+
+@pytest.fixture
+def stored_endpoints(dynamodb: Any, webhooks_table: str) -> EndpointStore:
+    return EndpointStore(webhooks_table, dynamodb)
+
+
 @pytest.fixture(scope="module")
 def dynamodb_store(dynamodb: Any, jobs_table: str) -> JobStore:
     return JobStore(jobs_table, dynamodb)
@@ -60,3 +76,18 @@ def dynamodb_store(dynamodb: Any, jobs_table: str) -> JobStore:
 def jobs(request: pytest.FixtureRequest, dynamodb_store: JobStore) -> JobStore:
     """The store, and the one in memory that other tests use in its place: both keep the same promises."""
     return dynamodb_store if request.param == "dynamodb" else MemoryJobStore()
+
+
+@pytest.fixture
+def receiver(socket_enabled: None, tmp_path: Path) -> Iterator[Receiver]:
+    """A subscriber's server, on this machine."""
+    with Receiver(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def webhooks(dynamodb: Any, receiver: Receiver) -> Iterator[World]:
+    """Webhooks, and all who work on them, with a table of their own."""
+    table = make_table(dynamodb, "WebhooksTable", name="webhooks-of-one-test")
+    yield World(table, receiver.authority)
+    dynamodb.delete_table(TableName=table)

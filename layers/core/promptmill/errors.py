@@ -13,6 +13,10 @@
     │   ├── ApiKeyNotFound           no such API key (HTTP only)
     │   ├── ApiKeyEnded              the API key was revoked or has expired (HTTP only)
     │   ├── SubjectNotFound          no such user or API key to limit (HTTP only)
+    │   ├── WebhookNotFound          no such webhook
+    │   ├── TooManyWebhooks          the owner of a new webhook has as many as there may be (HTTP only)
+    │   ├── WebhookDisabled          nothing is sent to the webhook (HTTP only)
+    │   ├── DeliveryNotFound         nothing of that id was sent, or is to be sent, to the webhook
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
     │   ├── NothingRecorded          the job has no provider's answer to replay (HTTP only)
@@ -29,6 +33,7 @@
     │   ├── WorkflowUnavailable      Step Functions did not answer as it should
     │   ├── IssuerUnavailable        an issuer's keys cannot be had (authorizer only)
     │   ├── BusUnavailable           EventBridge did not take an event
+    │   ├── QueueUnavailable         SQS did not take a message
     │   ├── ProviderThrottled        the provider is over its own rate
     │   ├── ProviderWarming          the model is being loaded
     │   ├── ProviderTimeout          no answer in time
@@ -136,6 +141,22 @@ class SubjectNotFound(Refused):
     """There is no such user or API key."""
 
 
+class WebhookNotFound(Refused):
+    """There is no such webhook."""
+
+
+class TooManyWebhooks(Refused):
+    """There are as many webhooks for these events as there may be."""
+
+
+class WebhookDisabled(Refused):
+    """The webhook is disabled."""
+
+
+class DeliveryNotFound(Refused):
+    """There is no such delivery to this webhook."""
+
+
 class JobNotFound(Refused):
     """There is no such job."""
 
@@ -213,6 +234,10 @@ class BusUnavailable(TransientError):
         self.unpublished = tuple(unpublished)
 
 
+class QueueUnavailable(TransientError):
+    """The message could not be queued."""
+
+
 class ProviderThrottled(TransientError):
     """The provider is receiving too many requests."""
 
@@ -267,22 +292,3 @@ class ModelUnpriced(BrokenContractError):
 
 class JobStateBroken(BrokenContractError):
     """The stored job lacks what its status promises."""
-
-
-def error_classes() -> dict[str, type[PromptmillError]]:
-    """Every class of the tree by name, the name being the one Step Functions sees."""
-    found: dict[str, type[PromptmillError]] = {}
-    pending: list[type[PromptmillError]] = [PromptmillError]
-    while pending:
-        cls = pending.pop()
-        found[cls.__name__] = cls
-        pending.extend(cls.__subclasses__())
-    return found
-
-
-def describe_code(code: str) -> tuple[str, bool]:
-    """(detail for the caller, retryable) of a stored error code; an unknown code is an internal error."""
-    for cls in error_classes().values():
-        if cls.code == code:
-            return (cls.__doc__ or "").strip(), cls.retryable
-    return "The job could not be finished because of an internal error.", True

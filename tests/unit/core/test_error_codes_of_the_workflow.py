@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from promptmill.errors import error_classes
+from promptmill.error_codes import error_classes
 from tests.unit.core.asl import evaluate, states
 
 # These never reach RecordFailure as our failure: they branch elsewhere, belong to HTTP, or are families nobody raises.
@@ -16,6 +16,7 @@ INTERNAL = {
     "TransientError",
     "BrokenContractError",
     "BusUnavailable",
+    "QueueUnavailable",
     "InvalidHeader",
     "InvalidParameter",
     "NothingRecorded",
@@ -31,6 +32,10 @@ INTERNAL = {
     "ApiKeyNotFound",
     "ApiKeyEnded",
     "SubjectNotFound",
+    "WebhookNotFound",
+    "WebhookDisabled",
+    "DeliveryNotFound",
+    "TooManyWebhooks",
     "JobNotFound",
     "JobSettled",
     "RateLimited",

@@ -9,7 +9,8 @@ import re
 import pytest
 
 from promptmill import errors
-from promptmill.errors import PromptmillError, describe_code, error_classes
+from promptmill.error_codes import describe_code, error_classes
+from promptmill.errors import PromptmillError
 
 # Frozen: a name or a code that changes here breaks definitions, subscribers and clients that are out there.
 PUBLIC = {
@@ -22,6 +23,7 @@ PUBLIC = {
     "NothingRecorded": ("Refused", "nothing_recorded", False),
     "NotRedrivable": ("Refused", "not_redrivable", False),
     "BusUnavailable": ("TransientError", "bus_unavailable", True),
+    "QueueUnavailable": ("TransientError", "queue_unavailable", True),
     "InvalidHeader": ("Refused", "invalid_header", False),
     "MalformedBody": ("Refused", "malformed_body", False),
     "UnsupportedMediaType": ("Refused", "unsupported_media_type", False),
@@ -29,6 +31,10 @@ PUBLIC = {
     "ApiKeyNotFound": ("Refused", "api_key_not_found", False),
     "ApiKeyEnded": ("Refused", "api_key_ended", False),
     "SubjectNotFound": ("Refused", "subject_not_found", False),
+    "WebhookDisabled": ("Refused", "webhook_disabled", False),
+    "WebhookNotFound": ("Refused", "webhook_not_found", False),
+    "DeliveryNotFound": ("Refused", "delivery_not_found", False),
+    "TooManyWebhooks": ("Refused", "too_many_webhooks", False),
     "JobNotFound": ("Refused", "job_not_found", False),
     "JobSettled": ("Refused", "job_settled", False),
     "RateLimited": ("Refused", "rate_limited", True),

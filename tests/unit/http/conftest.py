@@ -22,6 +22,7 @@ hypothesis_settings.load_profile("any machine")
 ENVIRONMENT = {
     "PROMPTMILL_STAGE": "dev",
     "PROMPTMILL_OWNER_SALT": SALT,
+    "PROMPTMILL_LIBRARY_TABLE": "library",
     "PROMPTMILL_CORS_ORIGINS": ", ".join(ORIGINS),
     "POWERTOOLS_SERVICE_NAME": "promptmill",
 }

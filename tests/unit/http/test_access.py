@@ -55,6 +55,8 @@ PUBLISHED = {
     "readLimits": USERS_READ,
     **dict.fromkeys(("createApiKey", "listApiKeys", "readApiKey", "rotateApiKey", "revokeApiKey"), ADMINS),
     **dict.fromkeys(("readSubjectLimits", "setSubjectLimits", "removeSubjectLimits"), ADMINS),
+    **dict.fromkeys(("createWebhook", "listWebhooks", "readWebhook", "changeWebhook", "rotateWebhook"), ADMINS),
+    **dict.fromkeys(("deleteWebhook", "testWebhook", "listDeliveries", "readDelivery", "redeliverEvent"), ADMINS),
     "health": PUBLIC,
     "listModels": PUBLIC,
     "openApi": PUBLIC,

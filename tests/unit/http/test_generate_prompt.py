@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptmill import errors
-from promptmill.errors import error_classes
+from promptmill.error_codes import error_classes
 from tests.support.builders import PROMPT, TEXT_RESULT, TEXT_USAGE, a_job, a_policy
 from tests.unit.http.calls import BASE_URL, REQUEST_ID, Api, Reply
 from tests.unit.jobs.fakes import FakeWorkflow, MemoryJobStore

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from promptmill.clock import epoch_ms, timestamp
-from promptmill.errors import error_classes
+from promptmill.error_codes import error_classes
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.settling.judgement import GRACE_MS, LOOK_AGAIN_MS, Verdict, error_of, judge, next_look_ms
 from tests.support.builders import COST, TEXT_RESULT, TEXT_USAGE, a_job

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from promptmill.clock import timestamp
-from promptmill.errors import error_classes
+from promptmill.error_codes import error_classes
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.reading import public_job
 from tests.support.builders import (

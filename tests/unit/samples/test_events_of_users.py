@@ -13,6 +13,7 @@ from promptmill.http.deletion_routes import deletion_api
 from promptmill.http.limits_routes import limits_api
 from promptmill.http.me_routes import me_api
 from promptmill.http.resolver import resolve
+from promptmill.http.webhook_admin_routes import webhook_api
 from promptmill.identity.access import Role, Scope
 from promptmill.identity.authorizer import Authorizer
 from promptmill.identity.caller import Caller
@@ -28,6 +29,7 @@ from tests.unit.jobs.fakes import (
     MemoryRates,
 )
 from tests.unit.samples.samples import sample
+from tests.unit.webhooks.fakes import MemoryEndpoints
 
 
 class OneKey:
@@ -104,3 +106,13 @@ def test_administer_access_makes_the_key_of_its_event() -> None:
     answer = resolve(admin_api(MemoryApiKeys(admin)), event, None)
     key = json.loads(answer["body"])
     assert (answer["statusCode"], key["owner"], key["scopes"]) == (201, admin, ["jobs:read", "jobs:write"])
+
+
+def test_administer_webhooks_makes_the_webhook_of_its_event() -> None:
+    event = sample("administer_webhooks")
+    asked = json.loads(event["body"])
+    endpoints = MemoryEndpoints(asked["owner"])
+    answer = resolve(webhook_api(endpoints), event, None)
+    (webhook,) = endpoints.webhooks.values()
+    assert (answer["statusCode"], webhook.url, webhook.owner) == (201, asked["url"], asked["owner"])
+    assert webhook.events == frozenset(asked["events"])

@@ -12,8 +12,9 @@ from promptmill.clock import instant_ms, is_id, new_id, now_ms
 from promptmill.errors import ApiKeyNotFound, InvalidInput, SubjectNotFound
 from promptmill.http.admin_requests import CreateApiKey, RotateApiKey
 from promptmill.http.body import reads_body
-from promptmill.http.documents import ADMIN_BODY_PROBLEMS, ADMIN_PROBLEMS, CHANGED_KEY, CREATED_KEY, responses
-from promptmill.http.resolver import base_url, caller, json_response, note_in_log, query_parameters
+from promptmill.http.documents import ADMIN_BODY_PROBLEMS, ADMIN_PROBLEMS, CHANGED, CREATED_KEY, responses
+from promptmill.http.page_request import page_request
+from promptmill.http.resolver import base_url, caller, json_response, note_in_log
 from promptmill.identity.api_keys.model import (
     DEFAULT_LIFE_MS,
     MAX_LIFE_MS,
@@ -23,8 +24,6 @@ from promptmill.identity.api_keys.model import (
     rotated,
 )
 from promptmill.identity.api_keys.store import new_secret
-from promptmill.paging import PAGE_LENGTHS, cursor_key, limit_of, make_cursor, position_of, single_values
-from promptmill.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,18 +79,9 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
         responses=responses("api_keys", HTTPStatus.OK, 400, 503, problems=ADMIN_PROBLEMS),
     )
     def list_api_keys() -> Response[Any]:
-        sent = single_values(query_parameters(app), PAGE_LENGTHS)
-        (salt,) = settings().require("owner_salt")
-        made_by = cursor_key(salt, _LABEL)
-        after = position_of(sent["cursor"], bound=[], key=made_by) if "cursor" in sent else None
-        page, at_ms = keys().page(limit=limit_of(sent), after=after), now_ms()
-        body = {
-            "object": "list",
-            "data": [key_document(key, at_ms=at_ms) for key in page.keys],
-            "has_more": page.position is not None,
-            "next_cursor": page.position and make_cursor(page.position, bound=[], key=made_by),
-        }
-        return _answer(body)
+        asked = page_request(app, _LABEL)
+        page, at_ms = keys().page(limit=asked.limit, after=asked.after), now_ms()
+        return _answer(asked.answer([key_document(key, at_ms=at_ms) for key in page.keys], page.position))
 
     @app.get(
         "/v1/keys/<key_id>",
@@ -119,7 +109,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
                 **_NO_KEY,
                 409: "The key was revoked or has expired, or was changed at the same moment.",
             },
-            headers=CHANGED_KEY,
+            headers=CHANGED,
         ),
     )
     @reads_body(app, RotateApiKey, may_be_absent=True)
@@ -142,7 +132,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
             "nothing",
             *(HTTPStatus.NO_CONTENT, 503),
             problems={**ADMIN_PROBLEMS, **_NO_KEY, 409: "The key was changed at the same moment."},
-            headers=CHANGED_KEY,
+            headers=CHANGED,
         ),
     )
     def revoke_api_key(key_id: str) -> Response[Any]:

@@ -31,6 +31,12 @@ _MODELS = {
     "api_key": ("ApiKey", "The key."),
     "new_api_key": ("NewApiKey", "The key with its new secret, which is shown this once."),
     "api_keys": ("ApiKeyList", "A page of the keys."),
+    "webhook": ("Webhook", "The webhook."),
+    "new_webhook": ("NewWebhook", "The webhook with its new secret, which is shown this once."),
+    "webhooks": ("WebhookList", "A page of the webhooks."),
+    "delivery": ("WebhookDelivery", "The delivery, which is on its way."),
+    "delivery_log": ("WebhookDeliveryLog", "The delivery with its attempts."),
+    "deliveries": ("WebhookDeliveryList", "A page of the deliveries."),
     "subject_limits": ("SubjectLimits", "The limits set for the subject; null where the plan's holds."),
     "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
@@ -73,7 +79,9 @@ _REPLAYED = {"Idempotency-Replayed": _header("`true` when an earlier request mad
 READ = {200: {**_TAG, **_RETRY_AT_TIMES, **_WAITED}, 304: {**_TAG, **_RETRY_AT_TIMES, **_WAITED}}
 CANCELED = {202: _TAG}
 CREATED_KEY = {201: {"Location": _header("The key.")}}
-CHANGED_KEY = {409: _RETRY_AT_TIMES}
+CREATED_WEBHOOK = {201: {"Location": _header("The webhook.")}, 409: _RETRY_AT_TIMES}
+TESTED = {202: {"Location": _header("The delivery.")}}
+CHANGED = {409: _RETRY_AT_TIMES}
 SUBMITTED = {
     200: {**_LOCATION, **_RATE, **_TAG, **_WAITED, **_REPLAYED},
     202: {**_LOCATION, **_RETRY, **_RATE, **_TAG, **_WAITED, **_REPLAYED},
@@ -131,7 +139,7 @@ _WITH = {
 }
 QUERY_PARAMETERS = {"diffJobs": [_WITH]}
 """The query parameters of each operation, read one by one so that a refusal says what is wrong."""
-OPTIONAL_BODIES = {"replayJob", "rotateApiKey"}
+OPTIONAL_BODIES = {"replayJob", "rotateApiKey", "rotateWebhook"}
 """The operations whose body may be absent."""
 HEADER_PARAMETERS = {
     "submitJob": [_IDEMPOTENCY_KEY, _PREFER],

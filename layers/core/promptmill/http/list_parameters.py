@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from promptmill.events.webhooks.model import DeliveryStatus
 from promptmill.jobs.listing.query import MAX_LENGTHS
 from promptmill.jobs.model import KINDS, JobStatus
 from promptmill.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -27,6 +28,12 @@ def list_parameters() -> list[dict[str, Any]]:
         ),
         *page_parameters(),
     ]
+
+
+def delivery_parameters() -> list[dict[str, Any]]:
+    """The parameters of GET /v1/webhooks/{webhook_id}/deliveries."""
+    statuses = [status.value for status in DeliveryStatus]
+    return [_parameter("status", "Deliveries in this state only.", enum=statuses), *page_parameters()]
 
 
 def page_parameters() -> list[dict[str, Any]]:

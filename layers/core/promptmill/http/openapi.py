@@ -30,27 +30,29 @@ def openapi_document() -> dict[str, Any]:
     from promptmill.http.deletion_routes import deletion_api
     from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS, gateway_response
     from promptmill.http.limits_routes import limits_api
-    from promptmill.http.list_parameters import list_parameters, page_parameters
+    from promptmill.http.list_parameters import delivery_parameters, list_parameters, page_parameters
     from promptmill.http.me_routes import me_api
     from promptmill.http.read_routes import read_api
     from promptmill.http.redrive_routes import redrive_api
     from promptmill.http.schemas import ANSWERS
     from promptmill.http.submit_routes import submit_api
     from promptmill.http.user_schemas import USER_ANSWERS
+    from promptmill.http.webhook_admin_routes import webhook_api
+    from promptmill.http.webhook_schemas import WEBHOOK_ANSWERS
 
     _, definitions = models_json_schema(
-        [(model, "serialization") for model in (*ANSWERS, *USER_ANSWERS, *ADMIN_ANSWERS)],
+        [(model, "serialization") for model in (*ANSWERS, *USER_ANSWERS, *ADMIN_ANSWERS, *WEBHOOK_ANSWERS)],
         ref_template="#/components/schemas/{model}",
     )
     document: dict[str, Any] = {}
-    apis = (submit_api, read_api, cancel_api, redrive_api, me_api, deletion_api, limits_api, admin_api)
+    apis = (submit_api, read_api, cancel_api, redrive_api, me_api, deletion_api, limits_api, admin_api, webhook_api)
     for api in (make() for make in apis):
         part = json.loads(
             api.get_openapi_json_schema(
                 title="Promptmill",
                 version="1",
                 description=DESCRIPTION,
-                tags=["Jobs", "Users", "Limits", "Administration", "Service"],
+                tags=["Jobs", "Users", "Limits", "Administration", "Webhooks", "Service"],
                 security_schemes={},
             )
         )
@@ -60,7 +62,13 @@ def openapi_document() -> dict[str, Any]:
         for path, operations in part["paths"].items():
             document["paths"].setdefault(path, {}).update(operations)
         document["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
-    queries = {**QUERY_PARAMETERS, "listJobs": list_parameters(), "listApiKeys": page_parameters()}
+    queries = {
+        **QUERY_PARAMETERS,
+        "listJobs": list_parameters(),
+        "listApiKeys": page_parameters(),
+        "listWebhooks": page_parameters(),
+        "listDeliveries": delivery_parameters(),
+    }
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)

@@ -10,14 +10,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from promptmill.clock import epoch_ms, now_ms
-from promptmill.errors import (
-    BudgetExhausted,
-    ContentBlocked,
-    InvalidHeader,
-    RateLimited,
-    Unauthenticated,
-    describe_code,
-)
+from promptmill.error_codes import describe_code
+from promptmill.errors import BudgetExhausted, ContentBlocked, InvalidHeader, RateLimited, Unauthenticated
 from promptmill.http import problem
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.body import reads_body

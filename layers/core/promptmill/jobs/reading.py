@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import timestamp
-from promptmill.errors import describe_code
+from promptmill.error_codes import describe_code
 from promptmill.jobs.model import Job, JobStatus
 
 if TYPE_CHECKING:

@@ -1,0 +1,30 @@
+"""Deliveries that are due and no message asks for: they had to wait longer than one can, or it was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
+    from promptmill.events.webhooks.deliveries.store import DeliveryStore
+
+PAGE_SIZE = 100
+
+
+def release(deliveries: DeliveryStore, queue: DeliveryQueue, *, at_ms: int, has_time: Callable[[], bool]) -> int:
+    """Asks for the attempts that are due, the longest overdue first, while there is time; for how many it did.
+
+    Two at a time ask for each once. Raises ``StoreUnavailable`` and ``QueueUnavailable``; what was not asked for is
+    found again some minutes later.
+    """
+    released = 0
+    for page in deliveries.overdue(at_ms=at_ms, page_size=PAGE_SIZE):
+        for overdue in page:
+            if not has_time():
+                return released
+            if deliveries.look_later(overdue, at_ms=at_ms):
+                queue.send(overdue.webhook_id, overdue.delivery_id)
+                released += 1
+    return released
