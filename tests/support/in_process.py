@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.support.recorder import Calls
 
 
-PARAMETERS = {"jobs": "job_id", "keys": "key_id", "limits": "subject"}
+PARAMETERS = {"jobs": "job_id", "keys": "key_id", "limits": "subject", "webhooks": "webhook_id"}
 """The path parameter below each collection."""
 
 
