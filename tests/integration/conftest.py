@@ -12,10 +12,13 @@ from promptmill.clock import random_hex
 from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.jobs.store import JobStore
 from tests.integration.tables import client, make_table
+from tests.integration.webhook_world import World
+from tests.support.receiver import Receiver
 from tests.unit.jobs.fakes import MemoryJobStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 hypothesis_settings.register_profile("any machine", deadline=None)
@@ -73,3 +76,18 @@ def dynamodb_store(dynamodb: Any, jobs_table: str) -> JobStore:
 def jobs(request: pytest.FixtureRequest, dynamodb_store: JobStore) -> JobStore:
     """The store, and the one in memory that other tests use in its place: both keep the same promises."""
     return dynamodb_store if request.param == "dynamodb" else MemoryJobStore()
+
+
+@pytest.fixture
+def receiver(socket_enabled: None, tmp_path: Path) -> Iterator[Receiver]:
+    """A subscriber's server, on this machine."""
+    with Receiver(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def webhooks(dynamodb: Any, receiver: Receiver) -> Iterator[World]:
+    """Webhooks, and all who work on them, with a table of their own."""
+    table = make_table(dynamodb, "WebhooksTable", name="webhooks-of-one-test")
+    yield World(table, receiver.authority)
+    dynamodb.delete_table(TableName=table)

@@ -6,7 +6,6 @@ At worst an event is sent twice, with the same ``webhook-id``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,12 +30,6 @@ DELIVERED, FAILED = DeliveryStatus.DELIVERED, DeliveryStatus.FAILED
 @pytest.fixture(scope="module")
 def table(dynamodb: Any) -> str:
     return make_table(dynamodb, "WebhooksTable")
-
-
-@pytest.fixture
-def receiver(socket_enabled: None, tmp_path: Path) -> Iterator[Receiver]:
-    with Receiver(tmp_path) as found:
-        yield found
 
 
 def cuts(table: str, receiver: Receiver, live: Callable[[World], object]) -> Iterator[tuple[World, str]]:

@@ -30,6 +30,7 @@ from promptmill.events.webhooks.schedule import MINUTE_MS
 from tests.integration.crashes import Crash, Cut
 from tests.integration.tables import client
 from tests.support.builders import FakeClock
+from tests.support.loopback import Connection, Respond, http_answer
 from tests.support.receiver import Receiver
 from tests.support.webhooks import a_webhook
 from tests.unit.jobs.settling import always
@@ -102,6 +103,16 @@ class CountedSender(WebhookSender):
             answer = super().send(url, body, headers)
             self._clock.advance(answer.duration_ms)
             return answer
+
+
+def answering(*statuses: int) -> Respond:
+    """One status after the other; the last one from then on."""
+    left = list(statuses)
+
+    def respond(connection: Connection) -> None:
+        connection.send(http_answer(left.pop(0) if len(left) > 1 else left[0]))
+
+    return respond
 
 
 class World:

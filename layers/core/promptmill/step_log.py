@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LOGGER = logging.getLogger("promptmill")
+_DELIVERY = "DeliverWebhook"
 
 
 @contextmanager
@@ -43,9 +44,9 @@ def log_given_up(work: str, error: Exception, **facts: str) -> None:
 def log_attempt(**facts: str | int | None) -> None:
     """Logs one attempt to deliver an event to a webhook; its URL and what it answered are nobody's here."""
     _LOGGER.setLevel(logging.INFO)
-    _LOGGER.info("webhook attempt", extra=facts)
+    _LOGGER.info("webhook attempt", extra={"step": _DELIVERY, **facts})
 
 
 def log_disabled(**facts: str) -> None:
     """Logs that nothing is sent to a webhook any more, and why."""
-    _LOGGER.warning("webhook disabled", extra=facts)
+    _LOGGER.warning("webhook disabled", extra={"step": _DELIVERY, **facts})

@@ -1,0 +1,125 @@
+"""The functions that deliver webhooks, called with their sample events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from promptmill.events.webhooks.model import DeliveryStatus, Webhook
+from promptmill.events.webhooks.schedule import MINUTE_MS
+from promptmill.settings import settings
+from tests.integration.webhook_world import World, answering
+from tests.support.builders import AT_MS
+from tests.support.functions import handler
+from tests.support.receiver import Receiver
+from tests.unit.samples.samples import sample
+
+NOTHING_KEPT: dict[str, list[Any]] = {"batchItemFailures": []}
+
+
+class Remaining:
+    """A Lambda context with this time left."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._milliseconds
+
+
+@pytest.fixture(autouse=True)
+def _stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("PROMPTMILL_STAGE", "dev")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture
+def webhook(webhooks: World, receiver: Receiver) -> Webhook:
+    """The webhook of the sample events."""
+    asked = json.loads(sample("deliver_webhook")["Records"][0]["body"])
+    return webhooks.webhook(receiver, id=asked["webhook_id"])
+
+
+def fan_out(webhooks: World, event: dict[str, Any]) -> Any:
+    return handler("fan_out_event")(event, None, fan_out=webhooks.fan_out, at_ms=AT_MS)
+
+
+def deliver(webhooks: World, event: dict[str, Any]) -> Any:
+    return handler("deliver_webhook")(event, None, dispatch=webhooks.dispatch, at_ms=AT_MS)
+
+
+def counts(capsys: pytest.CaptureFixture[str]) -> list[dict[str, float]]:
+    """The metrics that were written, a line each."""
+    names = ("WebhookAttempts", "WebhookFailures", "WebhooksDisabled", "DeliveriesReleased")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    return [{name: line[name][0] for name in names if name in line} for line in lines]
+
+
+def test_an_event_is_stored_for_its_webhook_and_asked_for(webhooks: World, webhook: Webhook) -> None:
+    event = sample("fan_out_event")
+    assert fan_out(webhooks, event) == fan_out(webhooks, event) == NOTHING_KEPT
+    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).deliveries
+    assert delivery.id == json.loads(event["Records"][0]["body"])["detail"]["metadata"]["id"]
+    asked = json.loads(sample("deliver_webhook")["Records"][0]["body"])
+    assert [vars_of(one.content) for one in webhooks.queue.waiting] == [asked]
+
+
+def vars_of(message: Any) -> dict[str, str]:
+    return {"webhook_id": message.webhook_id, "delivery_id": message.delivery_id}
+
+
+@pytest.mark.parametrize(
+    ("status", "counted"),
+    [
+        (204, {"WebhookAttempts": 1, "WebhookFailures": 0, "WebhooksDisabled": 0}),
+        (503, {"WebhookAttempts": 1, "WebhookFailures": 1, "WebhooksDisabled": 0}),
+        (410, {"WebhookAttempts": 1, "WebhookFailures": 1, "WebhooksDisabled": 1}),
+    ],
+)
+def test_an_attempt_is_made_once_and_counted(
+    webhooks: World,
+    webhook: Webhook,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+    counted: dict[str, float],
+) -> None:
+    receiver.respond = answering(status)
+    fan_out(webhooks, sample("fan_out_event"))
+    assert deliver(webhooks, sample("deliver_webhook")) == deliver(webhooks, sample("deliver_webhook")) == NOTHING_KEPT
+    assert len(receiver.received) == 1
+    assert counts(capsys) == [counted]
+
+
+@pytest.mark.parametrize("function", [fan_out, deliver])
+def test_a_message_that_is_none_fails_alone(
+    webhooks: World, webhook: Webhook, receiver: Receiver, function: Any
+) -> None:
+    fan_out(webhooks, sample("fan_out_event"))
+    (good,) = sample("fan_out_event" if function is fan_out else "deliver_webhook")["Records"]
+    bad = {**good, "messageId": "the malformed one", "body": '{"webhook_id":7}'}
+    kept = function(webhooks, {"Records": [bad, good]})
+    assert kept == {"batchItemFailures": [{"itemIdentifier": "the malformed one"}]}
+    assert len(receiver.received) == (0 if function is fan_out else 1)
+
+
+def test_what_is_due_is_released_and_counted_while_there_is_time(
+    webhooks: World, webhook: Webhook, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fan_out(webhooks, sample("fan_out_event"))
+    webhooks.queue.waiting.clear()
+    parts = {"deliveries": webhooks.deliveries, "queue": webhooks.queue, "at_ms": AT_MS + MINUTE_MS}
+    release = handler("release_deliveries")
+    assert release(sample("release_deliveries"), Remaining(20_000), **parts) == 0
+    assert release(sample("release_deliveries"), Remaining(60_000), **parts) == 1
+    assert release(sample("release_deliveries"), Remaining(60_000), **parts) == 0
+    assert counts(capsys) == [{"DeliveriesReleased": 0}, {"DeliveriesReleased": 1}, {"DeliveriesReleased": 0}]
+    webhooks.clock.advance(MINUTE_MS)
+    webhooks.work()
+    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).deliveries
+    assert (delivery.status, len(receiver.received)) == (DeliveryStatus.DELIVERED, 1)
