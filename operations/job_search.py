@@ -111,7 +111,7 @@ def _started_ids(deployment: Deployment, query: JobQuery) -> Iterator[str]:
 
 
 def _read(deployment: Deployment, job_ids: Iterable[str]) -> Iterator[Sequence[Job]]:
-    """The jobs with these ids that are there, in the same order, a read at a time."""
+    """The jobs with these ids that are there, a read at a time."""
     page: list[str] = []
     for job_id in job_ids:
         page.append(job_id)
@@ -123,5 +123,5 @@ def _read(deployment: Deployment, job_ids: Iterable[str]) -> Iterator[Sequence[J
 
 
 def _jobs(deployment: Deployment, job_ids: Sequence[str]) -> list[Job]:
-    stored = deployment.listing.read(job_ids)
-    return [stored[job_id] for job_id in job_ids if job_id in stored]
+    """Newest first, which executions that began at about the same time are not."""
+    return [job for _, job in sorted(deployment.listing.read(job_ids).items(), reverse=True)]

@@ -34,6 +34,8 @@ _COLOURS = {
 """Colours of a status, whatever it is of."""
 
 _GAP = "  "
+# Back to the beginning of the line, and what stands there erased.
+_ERASED = "\r\x1b[K"
 _NOTHING = "-"
 
 
@@ -67,8 +69,10 @@ class Output:
         plain = {name: value for name, value in fields_of(document) if not _is_table(value)}
         width = max(map(len, plain), default=0)
         for name, value in plain.items():
-            text = cell(value).replace("\n", f"\n{' ' * width}{_GAP}")
-            self._print(f"{name.ljust(width)}{_GAP}{_styled(name, text)}")
+            first, *others = cell(value).split("\n")
+            self._print(f"{name.ljust(width)}{_GAP}{_styled(name, first)}")
+            for line in others:
+                self._print(f"{' ' * width}{_GAP}{line}".rstrip())
         for name, value in fields_of(document):
             if _is_table(value):
                 self._print(f"\n{name}")
@@ -125,10 +129,10 @@ class Progress:
         self._what = what
         self._total = total
         self._done = 0
-        self._is_shown = sys.stderr.isatty()
+        self._is_terminal = sys.stderr.isatty()
+        self._is_shown = False
 
     def __enter__(self) -> Self:
-        self.advance(0)
         return self
 
     def __exit__(
@@ -138,17 +142,21 @@ class Progress:
 
     def advance(self, count: int = 1) -> None:
         self._done += count
-        of = "" if self._total is None else f" of {self._total}"
-        self._write(f"\r\x1b[K{self._what}: {self._done}{of}")
+        if self._is_terminal:
+            of = "" if self._total is None else f" of {self._total}"
+            self._write(f"{_ERASED}{self._what}: {self._done}{of}")
+            self._is_shown = True
 
     def erase(self) -> None:
         """Clears the line, until the next ``advance``."""
-        self._write("\r\x1b[K")
-
-    def _write(self, text: str) -> None:
         if self._is_shown:
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            self._write(_ERASED)
+            self._is_shown = False
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def json_line(document: Mapping[str, Any]) -> str:
@@ -158,7 +166,7 @@ def json_line(document: Mapping[str, Any]) -> str:
 def fields_of(document: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     """The fields of a document, those of the objects in it by their path: ``cost.model_usd``."""
     for name, value in document.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from fields_of(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
@@ -166,7 +174,7 @@ def fields_of(document: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[s
 
 def cell(value: Any) -> str:
     """A value as people read it; of a list of objects, how many they are."""
-    if value is None or value == []:
+    if value in (None, [], {}):
         return _NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
