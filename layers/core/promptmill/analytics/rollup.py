@@ -107,7 +107,7 @@ def row_key_of(text: str) -> RowKey:
 
 
 def finished_job(detail: Mapping[str, Any]) -> FinishedJob:
-    """What a terminal event of a job counts as, from the detail as ``events/published`` describes it.
+    """What a terminal event of a job counts as, from the detail that ``events.catalogue`` describes.
 
     Raises ``BrokenContractError`` for what is no such event.
     """
