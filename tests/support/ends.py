@@ -81,8 +81,13 @@ def expected(ends: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     groups = defaultdict(list)
     for end in ends:
         usage = end["data"].get("usage", {})
-        day = end["metadata"]["occurred_at"].partition("T")[0]
-        common = (day, end["data"]["kind"], usage.get("model"), end["data"]["status"], usage.get("prompt_version"))
+        common = (
+            day_of(end),
+            end["data"]["kind"],
+            usage.get("model"),
+            end["data"]["status"],
+            usage.get("prompt_version"),
+        )
         groups[common].append(end["data"])
     report = []
     for common, jobs in groups.items():
@@ -106,6 +111,10 @@ def expected(ends: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return in_order(report)
+
+
+def day_of(end: dict[str, Any]) -> str:
+    return str(end["metadata"]["occurred_at"]).partition("T")[0]
 
 
 def bound_of(durations: list[int], percent: int) -> int | None:
