@@ -16,9 +16,10 @@ from local.sam import CREDENTIALS
 from local.stack import ROOT, Stack
 from operations.__main__ import operations
 from operations.deployment import find_deployment
-from promptmill.clock import random_hex
+from promptmill.analytics.store import RollupStore
+from promptmill.clock import now_ms, random_hex, timestamp
 from tests.e2e.test_command import in_its_model_call, stopped_in_its_model_call
-from tests.support.api import Api, new_address, user_at
+from tests.support.api import Api, eventually, new_address, user_at
 from tests.support.decisions import decisions_of
 from tests.support.stand_ins import StandIns
 
@@ -87,6 +88,13 @@ def on_running_jobs(situation: Situation) -> list[str]:
     return []
 
 
+def on_counted_jobs(situation: Situation) -> list[str]:
+    today = timestamp(now_ms())[:10]
+    rollups = RollupStore(situation.stack.analytics_table, situation.stack.client("dynamodb"))
+    eventually(lambda: [*rollups.owners_rows(situation.owner, first_day=today, last_day=today)] or None)
+    return ["--from", today]
+
+
 # What each command is run on.
 ON: dict[str, Callable[[Situation], list[str]]] = {
     "jobs ls": lambda _: [],
@@ -103,6 +111,7 @@ ON: dict[str, Callable[[Situation], list[str]]] = {
     "keys ls": lambda _: [],
     "keys create": lambda situation: ["--name", "billing", "--owner", situation.owner, "--scope", "jobs:read"],
     "keys revoke": lambda situation: [situation.key_id],
+    "analytics rebuild": on_counted_jobs,
 }
 
 
