@@ -19,10 +19,11 @@ FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
 API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "redrive_job", "serve_me", "delete_user", "read_limits"} | {
     "administer_access",
     "administer_webhooks",
+    "read_analytics",
 }
 SIGN_IN_FUNCTIONS = {"authorize_caller", "record_sign_in"}
 SCHEDULED_FUNCTIONS = {"sweep_jobs", "release_deliveries"}
-QUEUE_FUNCTIONS = {"fan_out_event", "deliver_webhook"}
+QUEUE_FUNCTIONS = {"fan_out_event", "deliver_webhook", "record_analytics"}
 STEP_FUNCTIONS = [
     app
     for app in FUNCTIONS

@@ -13,6 +13,7 @@ import pytest
 
 from promptmill.clock import random_hex
 from tests.architecture.source import FUNCTIONS
+from tests.e2e.analytics_scenarios import ANALYTICS_SCENARIOS
 from tests.e2e.scenarios import SCENARIOS, Scenario, World
 from tests.e2e.user_scenarios import USER_SCENARIOS
 from tests.e2e.webhook_scenarios import WEBHOOK_SCENARIOS
@@ -31,10 +32,11 @@ FOLDERS = {f"{logical_id(app.parent.name)}Role": app.parent.name for app in FUNC
 GRANTS = sorted({(g.role, g.sid, g.action) for g in grants() if service_of(g.role) == "lambda.amazonaws.com"})
 # What Scheduler says of a schedule and does not take back.
 READ_ONLY = {"ResponseMetadata", "Arn", "CreationDate", "LastModificationDate"}
+ALL_SCENARIOS = (SCENARIOS, USER_SCENARIOS, ANALYTICS_SCENARIOS, WEBHOOK_SCENARIOS)
 
 
 def scenarios_of(folder: str) -> list[Scenario]:
-    return [*SCENARIOS.get(folder, []), *USER_SCENARIOS.get(folder, []), *WEBHOOK_SCENARIOS.get(folder, [])]
+    return [each for found in ALL_SCENARIOS for each in found.get(folder, [])]
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def without(documents: Documents, sid: str, action: str) -> Documents:
 
 
 def test_every_function_has_scenarios() -> None:
-    found = SCENARIOS.keys() | USER_SCENARIOS.keys() | WEBHOOK_SCENARIOS.keys()
+    found = {folder for each in ALL_SCENARIOS for folder in each}
     assert found == set(FOLDERS.values()), "tests/e2e/scenarios.py has the scenarios of every function"
 
 

@@ -110,16 +110,19 @@ def must_be_accepted(case: Case[Any], answer: Response) -> bool:
     """Whether nothing speaks against an allowed request that no schema can say.
 
     Such as white space around a text, which does not count, cursors, which are made by the service, times that are
-    over, keys that were used before, and a caller who has as many webhooks as there may be.
+    over, days that are too far apart, users that do not exist, keys that were used before, and a caller who has as many
+    webhooks as there may be.
     """
     body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}
     trimmed = all(value == value.strip() for value in body.values() if isinstance(value, str))
     # 30.0 is an integer to JSON Schema and not to the API.
     is_exact = not any(isinstance(value, float) for value in body.values())
     replays_as_it_was = body.get("mode") != "recorded" and all(body.get(name) is None for name in OF_THE_REPLAYED_JOB)
-    is_known = "cursor" in (case.query or {}) or any(code in answer.content for code in OF_WHAT_WAS_BEFORE)
-    is_possible = "expires_at" not in body and not is_known
-    return is_allowed(case) and trimmed and is_exact and replays_as_it_was and is_possible
+    is_possible = not {"expires_at", "owner"} & body.keys()
+    is_known = bool({"cursor", "from", "to"} & (case.query or {}).keys()) or any(
+        code in answer.content for code in OF_WHAT_WAS_BEFORE
+    )
+    return is_allowed(case) and trimmed and is_exact and replays_as_it_was and is_possible and not is_known
 
 
 def listed_statuses(case: Case[Any]) -> set[int]:

@@ -1,4 +1,4 @@
-"""This deployment's models, from its settings."""
+"""The models of a deployment, from its settings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def configured_models() -> Mapping[str, Sequence[str]]:
-    """The aliases of the models to try, best first, by the kind of job."""
-    text_models, image_models = settings().require("text_models", "image_models")
+def models_of(text_models: str, image_models: str) -> Mapping[str, Sequence[str]]:
+    """The aliases of the models to try, best first, by the kind of job, as a deployment writes them."""
     return {
         kind: [alias.strip() for alias in aliases.split(",")]
         for kind, aliases in (("enhance", text_models), ("image", image_models))
     }
+
+
+def configured_models() -> Mapping[str, Sequence[str]]:
+    """This process's models."""
+    return models_of(*settings().require("text_models", "image_models"))

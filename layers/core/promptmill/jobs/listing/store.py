@@ -51,7 +51,7 @@ class JobListing:
         with store_errors():
             answer = self._client.query(**self._query(owner, job_filter, limit=limit, after=after))
             named = [_job_id(entry) for entry in answer["Items"]]
-            stored = self._read(named[:limit])
+            stored = self.read(named[:limit])
         jobs = (stored[job_id] for job_id in named[:limit] if job_id in stored)
         return JobPage(
             tuple(
@@ -88,8 +88,8 @@ class JobListing:
             query["ExclusiveStartKey"] = {**key(after, "JOB"), **entry}
         return query
 
-    def _read(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        """The jobs that are there, by id."""
+    def read(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        """Of at most 100 jobs those that are there, by id, whosever they are; raises ``StoreUnavailable``."""
         items = read_together(self._client, self._table, [key(job_id, "JOB") for job_id in job_ids])
         return {job.id: job for job in map(job_of, items)}
 
