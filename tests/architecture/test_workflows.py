@@ -272,6 +272,11 @@ def test_a_user_is_erased_for_the_last_time_when_nobody_remembers_that_they_were
     assert waited["Next"] == "EraseUser"
 
 
+def test_a_webhook_of_who_left_is_deleted_when_no_event_is_being_spread_to_it_any_more() -> None:
+    spreading_seconds = read_template()["Resources"]["FanOutEventFunction"]["Properties"]["Timeout"]
+    assert DELETION.states["PauseErasure"]["Seconds"] >= 2 * spreading_seconds
+
+
 def test_a_job_is_erased_when_no_step_of_it_can_be_at_work_any_more() -> None:
     assert max(task["TimeoutSeconds"] for task in lambda_tasks(GENERATION).values()) * 1000 <= QUIET_MS
 
