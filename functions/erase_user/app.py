@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from promptmill.analytics.store import rollup_store
 from promptmill.artifacts.store import artifact_store
 from promptmill.clock import now_ms
 from promptmill.events.publish import event_bus
+from promptmill.events.webhooks.deliveries.store import delivery_store
+from promptmill.events.webhooks.endpoints.store import endpoint_store
+from promptmill.events.webhooks.erasure import WebhookEraser
 from promptmill.identity.api_keys.store import api_key_store
 from promptmill.jobs.erasure.eraser import Eraser
 from promptmill.jobs.erasure.store import erasure_store
@@ -24,6 +28,8 @@ def lambda_handler(
         artifact_store(),
         Settlement(settling_store(), generation_workflow(), event_bus(), spending_store()),
         forget_keys=api_key_store(attempts=1).forget_all,
+        forget_figures=rollup_store().forget,
+        erase_webhooks=WebhookEraser(endpoint_store(attempts=1), delivery_store(attempts=1)).erase,
     )
-    with logged_step("EraseUser", user_id=event["user_id"]):
+    with logged_step("EraseUser", user_id=event["user_id"], correlation_id=event["correlation_id"]):
         return {"remaining": parts.erase(event["user_id"], at_ms=at_ms)}

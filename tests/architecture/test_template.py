@@ -31,7 +31,7 @@ SECTIONS = {
     "data": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret"},
     "events": {
         "AWS::Events::EventBus", "AWS::Events::Archive", "AWS::Events::Rule",
-        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter",
+        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter", "AWS::IAM::Role",
     },
     "logs": {"AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy"},
     "alarms": {"AWS::CloudWatch::Alarm"},
@@ -49,6 +49,7 @@ LAST_QUEUES = {
     "WebhookEventsDeadLetterQueue",
     "DeliveriesDeadLetterQueue",
     "AnalyticsDeadLetterQueue",
+    "InteractionsDeadLetterQueue",
 }
 # Losing it loses nothing of value (docs/decisions).
 WITHOUT_BACKUPS = {"ControlTable"}
@@ -175,6 +176,17 @@ def test_every_log_has_an_end(template: dict[str, Any], rendered: dict[str, Any]
     assert [name for name, group in groups.items() if "RetentionInDays" not in group] == []
     for name, function in of_type(rendered, "AWS::Lambda::Function").items():
         assert function["LoggingConfig"]["LogGroup"]["Ref"] in groups, name
+
+
+def test_a_trace_leads_from_the_api_through_every_function_and_workflow(rendered: dict[str, Any]) -> None:
+    traced: dict[str, dict[str, Any]] = {
+        "AWS::ApiGateway::Stage": {"TracingEnabled": True},
+        "AWS::Lambda::Function": {"TracingConfig": {"Mode": "Active"}},
+        "AWS::StepFunctions::StateMachine": {"TracingConfiguration": {"Enabled": True}},
+    }
+    for kind, wanted in traced.items():
+        for name, properties in of_type(rendered, kind).items():
+            assert wanted.items() <= properties.items(), name
 
 
 def test_no_bucket_is_public(template: dict[str, Any]) -> None:

@@ -16,8 +16,12 @@ from promptmill.jobs.erasure.judgement import QUIET_MS
 from promptmill.jobs.requests import EnhanceJob, ImageJob
 from promptmill.providers.interface import ATTEMPT_SECONDS
 from tests.architecture.machines import (
+    DELETION,
+    GENERATION,
+    INTERACTIONS,
     MACHINES,
     Machine,
+    deployed,
     lambda_tasks,
     longest_seconds,
     reachable,
@@ -31,6 +35,7 @@ AWS_ERRORS = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     "States.Timeout",
+    "States.QueryEvaluationError",
     "Sandbox.Timedout",
     # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
     "Lambda.ServiceException",
@@ -59,15 +64,12 @@ TASK_FIELDS = [
     "End",
 ]
 MACHINE_FIELDS = ["Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States"]
-GENERATION, DELETION = (
-    next(machine for machine in MACHINES if machine.file.name == f"{name}.asl.json")
-    for name in ("generation", "deletion")
-)
 # A redrive runs the state that failed again. Of a job: the one with the paid result, the failure, the event; the
-# sweeper does where nobody redrives. Of a user who leaves: any.
+# sweeper does where nobody redrives. Of a user who leaves: any. An Express workflow has no redrive.
 REDRIVEN = {
     GENERATION.file: {"PersistResult", "RecordFailure", "ParkOutcome"},
     DELETION.file: DELETION.of_type("Task").keys() - {"PublishDeleted"},
+    INTERACTIONS.file: set(),
 }
 # The steps before which ChooseProvider looks at the job's deadline.
 DEADLINE_GATE = "ChooseProvider"
@@ -86,14 +88,6 @@ def named_errors(machine: Machine) -> set[str]:
         for handler in (*state.get("Retry", []), *state.get("Catch", []))
         for error in handler["ErrorEquals"]
     }
-
-
-def workflow_of(machine: Machine) -> dict[str, Any]:
-    for resource in read_template()["Resources"].values():
-        if resource.get("Properties", {}).get("DefinitionUri") == f"statemachines/{machine.file.name}":
-            properties: dict[str, Any] = resource["Properties"]
-            return properties
-    raise AssertionError(f"the template has no workflow for {machine.file.name}")
 
 
 @machines
@@ -169,7 +163,8 @@ def test_every_way_leads_somewhere_and_every_state_is_on_one(machine: Machine) -
 @machines
 def test_the_template_gives_exactly_what_the_definition_asks_for(machine: Machine) -> None:
     asked = set(re.findall(r"\$\{(\w+)\}", machine.text))
-    assert asked == workflow_of(machine)["DefinitionSubstitutions"].keys()
+    _, properties = deployed(machine)
+    assert asked == properties["DefinitionSubstitutions"].keys()
 
 
 @machines
@@ -276,6 +271,11 @@ def test_a_user_is_erased_for_the_last_time_when_nobody_remembers_that_they_were
     rules = DELETION.states["ChooseByRemaining"]["Choices"]
     assert [rule["Next"] for rule in rules] == ["PauseErasure", "WaitOutAuthorizations"]
     assert waited["Next"] == "EraseUser"
+
+
+def test_a_webhook_of_who_left_is_deleted_when_no_event_is_being_spread_to_it_any_more() -> None:
+    spreading_seconds = read_template()["Resources"]["FanOutEventFunction"]["Properties"]["Timeout"]
+    assert DELETION.states["PauseErasure"]["Seconds"] >= 2 * spreading_seconds
 
 
 def test_a_job_is_erased_when_no_step_of_it_can_be_at_work_any_more() -> None:

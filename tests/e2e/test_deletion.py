@@ -10,17 +10,22 @@ import httpx
 import pytest
 
 from promptmill.clock import now_ms, random_hex, timestamp
+from promptmill.events.names import EventName
 from promptmill.events.user_events import deletion_name
+from promptmill.events.webhooks.deliveries.store import DeliveryStore
+from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.identity.access import Scope
 from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore
 from tests.support.api import TERMINAL, Api, eventually, new_address, token_of
 from tests.support.credentials import plant_key
+from tests.support.deliveries import a_delivery
 from tests.support.inbox import parked_inbox, subscriber_inbox
 from tests.support.jobs import a_job
 from tests.support.published import check_bus_event
 from tests.support.stand_ins import StandIns
+from tests.support.webhooks import added
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +51,12 @@ class Tenant:
         self.jobs = [self.text, self.picture]
         self.id = self.api.read(self.text)["owner"]
         self.key = plant_key(self.stack, self.id, Scope)
+        dynamodb, tomorrow_ms = self.stack.client("dynamodb"), now_ms() + 86_400_000
+        endpoints = EndpointStore(self.stack.webhooks_table, dynamodb)
+        self.webhook = added(endpoints, owner=self.id, events=frozenset({EventName.PROMPT_CREATED}))
+        deliveries = DeliveryStore(self.stack.webhooks_table, dynamodb)
+        deliveries.add(a_delivery(self.webhook.id, at_ms=tomorrow_ms), at_ms=tomorrow_ms)
+        eventually(lambda: len(self.figures()) == len(self.jobs) or None)
 
     def age(self, *job_ids: str) -> None:
         """As if these jobs had ended ten minutes ago: when they have, and their events are out."""
@@ -68,10 +79,15 @@ class Tenant:
     def stored(self) -> list[str]:
         """The keys of all that is stored of the user and of their jobs, but the tombstone and what ages out soon."""
         dynamodb, s3 = self.stack.client("dynamodb"), self.stack.client("s3")
-        mine = (self.id, self.key.id, *self.jobs)
+        mine = (self.id, self.key.id, self.webhook.id, *self.jobs)
         found = [
             f"{item['pk']['S']} {item.get('sk', {}).get('S', '')}"
-            for table in (self.stack.jobs_table, self.stack.control_table, self.stack.library_table)
+            for table in (
+                self.stack.jobs_table,
+                self.stack.control_table,
+                self.stack.library_table,
+                self.stack.webhooks_table,
+            )
             for page in dynamodb.get_paginator("scan").paginate(TableName=table)
             for item in page["Items"]
             if any(one in json.dumps(item, default=str) for one in mine)
@@ -80,6 +96,15 @@ class Tenant:
         ]
         listed = s3.list_objects_v2(Bucket=self.stack.artifacts_bucket, Prefix=f"artifacts/{self.id}/")
         return sorted([*found, *(entry["Key"] for entry in listed.get("Contents", []))])
+
+    def figures(self) -> set[str]:
+        """The sort keys of the user's rows in the analytics."""
+        found = self.stack.client("dynamodb").query(
+            TableName=self.stack.analytics_table,
+            KeyConditionExpression="pk = :owner",
+            ExpressionAttributeValues={":owner": {"S": f"OWNER#{self.id}"}},
+        )
+        return {item["sk"]["S"] for item in found["Items"]}
 
     def leave(self) -> httpx.Response:
         self.deletion = deletion_name(self.id, at_ms=now_ms())
@@ -135,7 +160,7 @@ def test_a_user_who_leaves_leaves_nothing_and_nobody_else_notices(
     stack: Stack, tenants: list[Tenant], stand_ins: StandIns
 ) -> None:
     leaving, staying = tenants
-    kept = staying.stored()
+    kept, figures = staying.stored(), staying.figures()
     running = f"Write a lullaby about the number {random_hex(6)}."
     stand_ins.script("chat", [{"delay_ms": 4000}], match=running)
     at_work = leaving.api.submit(kind="enhance", prompt=running)["id"]
@@ -159,6 +184,9 @@ def test_a_user_who_leaves_leaves_nothing_and_nobody_else_notices(
 
     assert leaving.stored() == []
     assert staying.stored() == kept
+    assert staying.figures() == figures
+    # What was canceled on the way may be counted after the last look.
+    assert leaving.figures().isdisjoint(figures)
     assert staying.api.read(staying.picture)["result"]["images"]
     (event,) = leaving.told()
     check_bus_event(event)

@@ -8,6 +8,8 @@ from typing import Any
 
 from local.stack import ROOT
 from promptmill.clock import now_ms, random_hex, timestamp
+from promptmill.events.webhooks.deliveries.store import DeliveryStore
+from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.identity.access import Role, Scope
 from promptmill.identity.api_keys.records import key_of
 from promptmill.identity.caller import Caller
@@ -18,9 +20,10 @@ from tests.e2e.scenarios import METHOD_ARN, Scenario, World, a_user, signed_in, 
 from tests.e2e.test_command import stopped_in_its_model_call
 from tests.support.api import Api, new_address
 from tests.support.credentials import plant_key, plant_user
+from tests.support.deliveries import a_delivery
 from tests.support.in_process import InProcess
 from tests.support.stand_ins import StandIns
-from tests.support.webhooks import QUIET, WEBHOOK_URL
+from tests.support.webhooks import QUIET, WEBHOOK_URL, added
 
 OPERATOR = Caller(f"usr_{random_hex(16)}", "user", frozenset({Role.USER, Role.OPERATOR}))
 ADMIN = Caller(f"usr_{random_hex(16)}", "user", frozenset(Role))
@@ -77,6 +80,28 @@ def a_deletion_is_started(world: World, delete: InProcess) -> None:
     the_body(delete(signed_in("DELETE", "/v1/me", owner)), 202)
 
 
+def leave_figures_and_a_webhook(world: World, owner: str) -> None:
+    dynamodb = world.stack.client("dynamodb")
+    webhook = added(EndpointStore(world.stack.webhooks_table, dynamodb), owner=owner)
+    DeliveryStore(world.stack.webhooks_table, dynamodb).add(a_delivery(webhook.id, at_ms=now_ms()), at_ms=now_ms())
+    row = {"pk": {"S": f"OWNER#{owner}"}, "sk": {"S": "2026-11-21#enhance#-#failed#-"}}
+    dynamodb.put_item(TableName=world.stack.analytics_table, Item=row)
+
+
+def left_elsewhere(world: World, owner: str) -> list[str]:
+    """The sort keys of the user's subscriptions and figures."""
+    tables = {world.stack.webhooks_table: f"SUBSCRIPTIONS#{owner}", world.stack.analytics_table: f"OWNER#{owner}"}
+    return [
+        item["sk"]["S"]
+        for table, pk in tables.items()
+        for item in world.stack.client("dynamodb").query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+        )["Items"]
+    ]
+
+
 def a_user_is_erased(world: World, erase: InProcess) -> None:
     owner = f"usr_{random_hex(16)}"
     key = plant_key(world.stack, owner, Scope)
@@ -87,7 +112,10 @@ def a_user_is_erased(world: World, erase: InProcess) -> None:
     pictures = world.stack.client("s3")
     name = f"artifacts/{owner}/{closed.id}/picture.png"
     pictures.put_object(Bucket=world.stack.artifacts_bucket, Key=name, Body=b"picture")
-    assert erase({"user_id": owner}) == {"remaining": True}
+    leave_figures_and_a_webhook(world, owner)
+    for _ in range(2):
+        assert erase({"user_id": owner, "correlation_id": "req-1"}) == {"remaining": True}
+    assert left_elsewhere(world, owner) == []
     kept = world.stack.client("dynamodb").get_item(TableName=world.stack.library_table, Key=key_of(key.id))
     assert "Item" not in kept
     assert world.is_closed(running)

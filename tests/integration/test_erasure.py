@@ -9,13 +9,20 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
+from promptmill.analytics.rollup import finished_job
+from promptmill.analytics.store import RollupStore
 from promptmill.artifacts.store import ArtifactStore, artifact_key
 from promptmill.errors import BrokenContractError, PromptmillError, StoreUnavailable
 from promptmill.events.envelope import outcome_event_id
 from promptmill.events.publish import EventBus
+from promptmill.events.webhooks.deliveries.store import DeliveryStore
+from promptmill.events.webhooks.endpoints.store import EndpointStore
+from promptmill.events.webhooks.erasure import WebhookEraser
+from promptmill.events.webhooks.model import Webhook
+from promptmill.gateway import BATCH_ATTEMPTS, BATCH_SIZE
 from promptmill.jobs.erasure.eraser import Eraser
 from promptmill.jobs.erasure.judgement import QUIET_MS
-from promptmill.jobs.erasure.store import BATCH_ATTEMPTS, BATCH_SIZE, ErasureStore
+from promptmill.jobs.erasure.store import ErasureStore
 from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.model import Job
 from promptmill.jobs.records import call_item, job_item, key
@@ -24,17 +31,25 @@ from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import SettlingStore
 from promptmill.limits.spending.store import SpendingStore
 from tests.integration.crashes import BUCKET, BUS, Account, Crash, Cut
-from tests.integration.tables import client
+from tests.integration.tables import client, make_table
 from tests.support.builders import AT_MS, a_call, a_job
+from tests.support.deliveries import a_delivery
+from tests.support.webhooks import added
+from tests.unit.analytics.fakes import an_outcome
 from tests.unit.jobs.settling import always
 
+WEBHOOKS_TABLE, ANALYTICS_TABLE = "WebhooksTable", "AnalyticsTable"
 MANY_CHUNKS = BATCH_SIZE + 1
+# Two webhooks with a delivery each, and who is sent what.
+WEBHOOK_ITEMS = 2 * 2 + 1
 FOREVER = 2**33
 _users = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def account(aws: None, jobs_table: str, control_table: str) -> Account:
+def account(dynamodb: Any, jobs_table: str, control_table: str) -> Account:
+    for table in (WEBHOOKS_TABLE, ANALYTICS_TABLE):
+        make_table(dynamodb, table)
     return Account(jobs_table, control_table)
 
 
@@ -50,6 +65,14 @@ class Tenant:
         self.unannounced = self.has("canceled", due_at=a_job().due_at)
         for name in ("img_1.png", "img_2.png"):
             account.outside["s3"].put_object(Bucket=BUCKET, Key=artifact_key(self.id, self.image.id, name), Body=b"x")
+        RollupStore(ANALYTICS_TABLE, account.outside["dynamodb"]).count(
+            finished_job(an_outcome(owner=self.id)), marker_expires_at_seconds=FOREVER
+        )
+        self.webhooks = [
+            added(EndpointStore(WEBHOOKS_TABLE, account.outside["dynamodb"]), owner=self.id) for _ in range(2)
+        ]
+        for webhook in self.webhooks:
+            self.is_sent_something(webhook)
 
     def has(self, status: str, *, kind: str = "enhance", chunks: int = 1, due_at: str | None = None) -> Job:
         job = a_job(status, kind=kind, owner=self.id, due_at=due_at, expires_at_seconds=FOREVER)
@@ -63,15 +86,24 @@ class Tenant:
             )
         return job
 
+    def is_sent_something(self, webhook: Webhook) -> None:
+        store = DeliveryStore(WEBHOOKS_TABLE, self.account.outside["dynamodb"])
+        store.add(a_delivery(webhook.id), at_ms=AT_MS)
+
     def left(self) -> list[str]:
         """The keys of everything that is stored of the user."""
         dynamodb, s3 = self.account.outside["dynamodb"], self.account.outside["s3"]
         ids = {job.id for job in (self.text, self.image, self.running, self.unannounced)}
         jobs = dynamodb.scan(TableName=self.account.jobs_table)["Items"]
+        named = (self.id, *(webhook.id for webhook in self.webhooks))
+        others = [
+            item for table in (WEBHOOKS_TABLE, ANALYTICS_TABLE) for item in dynamodb.scan(TableName=table)["Items"]
+        ]
         objects = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"artifacts/{self.id}/").get("Contents", [])
         return sorted(
             [
                 *(f"{i['pk']['S']} {i['sk']['S']}" for i in jobs if i["pk"]["S"].removeprefix("JOB#") in ids),
+                *(f"{i['pk']['S']} {i['sk']['S']}" for i in others if i["pk"]["S"].partition("#")[2] in named),
                 *(entry["Key"] for entry in objects),
             ]
         )
@@ -106,6 +138,8 @@ class Leaving:
             ArtifactStore(BUCKET, clients["s3"]),
             self.settlement,
             self.forgotten.add,
+            RollupStore(ANALYTICS_TABLE, dynamodb).forget,
+            WebhookEraser(EndpointStore(WEBHOOKS_TABLE, dynamodb), DeliveryStore(WEBHOOKS_TABLE, dynamodb)).erase,
         )
         account.made, account.sent, account.cut = [], [], None
 
@@ -134,7 +168,7 @@ def check(leaving: Leaving, label: str) -> None:
 def test_nothing_is_left_of_who_leaves_and_everything_of_who_stays(account: Account) -> None:
     staying, leaving = Tenant(account), Leaving(Tenant(account))
     before = staying.left()
-    assert len(before) == 4 * 4 + MANY_CHUNKS - 1 + 2
+    assert len(before) == 4 * 4 + MANY_CHUNKS - 1 + 2 + WEBHOOK_ITEMS + 1
     assert leaving.call() is True
     leaving.to_the_end()
     check(leaving, "nobody is killed")

@@ -13,8 +13,9 @@ from botocore.stub import ANY, Stubber
 
 from promptmill.analytics.report import report_groups
 from promptmill.analytics.rollup import FinishedJob, Row, everybodys_shard, expires_at_seconds, finished_job
-from promptmill.analytics.store import BATCH_ATTEMPTS, TRIES, RollupStore, owner_pk
+from promptmill.analytics.store import TRIES, RollupStore, owner_pk
 from promptmill.errors import BrokenContractError, StoreUnavailable
+from promptmill.gateway import BATCH_ATTEMPTS
 from tests.integration.tables import client, make_table
 from tests.unit.analytics.fakes import MemoryRollups, an_outcome
 

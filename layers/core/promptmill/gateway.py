@@ -29,6 +29,9 @@ EDGE_ATTEMPTS = 2
 
 # One read of DynamoDB returns 16 MB at most, and says what it left.
 READ_ATTEMPTS = 3
+# What one BatchWriteItem takes, and how often what it left is given to it again.
+BATCH_SIZE = 25
+BATCH_ATTEMPTS = 5
 
 # A bug or a missing permission: trying again will not mend it.
 NOT_WORTH_RETRYING = frozenset(
@@ -151,3 +154,19 @@ def read_together(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> li
     if left:
         raise StoreUnavailable("the store left items unread")
     return found
+
+
+def delete_items(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> None:
+    """Deletes items; one that is not there is fine.
+
+    Raises ``StoreUnavailable`` when DynamoDB does not answer as it should, or keeps leaving items undeleted.
+    """
+    for start in range(0, len(keys), BATCH_SIZE):
+        left = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH_SIZE]]
+        for _ in range(BATCH_ATTEMPTS):
+            if left:
+                with store_errors():
+                    answer = client.batch_write_item(RequestItems={table: left})
+                left = answer.get("UnprocessedItems", {}).get(table, [])
+        if left:
+            raise StoreUnavailable("the store left items undeleted")

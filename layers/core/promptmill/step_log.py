@@ -1,5 +1,7 @@
 """The log lines of work that nobody waits for, one each: what it was about, how it ended, how long it took.
 
+The ``correlation_id`` of a job, of its events and of their deliveries is the id of the request that made the job.
+
 The standard library's logger: with the log format JSON, Lambda writes ``extra`` as fields of the line, and importing
 Powertools for it would double what these functions import.
 """
@@ -13,20 +15,23 @@ from typing import TYPE_CHECKING
 from promptmill.clock import monotonic_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _LOGGER = logging.getLogger("promptmill")
 _DELIVERY = "DeliverWebhook"
 
 
 @contextmanager
-def logged_step(step: str, **facts: str) -> Iterator[None]:
-    """Logs the step when it ends; ``facts`` are ids and names, never what a caller wrote. Errors pass through."""
+def logged_step(step: str, **facts: str) -> Iterator[Callable[..., None]]:
+    """Logs the step when it ends; ``facts`` are ids and names, never what a caller wrote. Errors pass through.
+
+    Yields what adds facts that the step learns on its way.
+    """
     _LOGGER.setLevel(logging.INFO)
     started_ms = monotonic_ms()
     outcome = "done"
     try:
-        yield
+        yield facts.update
     except Exception as error:
         outcome = type(error).__name__
         raise

@@ -34,13 +34,23 @@ class Leaving:
     world: World = field(default_factory=World)
     artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
     forgotten: list[str] = field(default_factory=list)
+    without_figures: list[str] = field(default_factory=list)
+    webhooks_left: list[bool] = field(default_factory=list)
+    """What each call finds of webhooks; nothing once it is used up."""
 
     def __post_init__(self) -> None:
         self.store = MemoryErasureStore(self.world.jobs)
 
     @property
     def eraser(self) -> Eraser:
-        return Eraser(self.store, self.artifacts, self.world.settlement, self.forgotten.append)
+        return Eraser(
+            self.store,
+            self.artifacts,
+            self.world.settlement,
+            self.forgotten.append,
+            self.without_figures.append,
+            lambda _owner, _at_ms: self.webhooks_left.pop(0) if self.webhooks_left else False,
+        )
 
     def has(self, job: Job) -> Job:
         return self.world.has(job)

@@ -48,13 +48,18 @@ def test_what_is_over_is_erased_with_its_artifacts_and_nobody_elses_is() -> None
     assert leaving.eraser.erase(OWNER, at_ms=QUIET_AT_MS) is True
     assert leaving.jobs == {theirs.id}
     assert set(leaving.artifacts.objects) == {artifact_key(OTHER_OWNER, "job_x", "img_x.png")}
-    assert leaving.forgotten == [OWNER]
+    assert leaving.forgotten == leaving.without_figures == [OWNER]
 
 
 def test_only_a_call_that_finds_nothing_says_that_nothing_is_left() -> None:
     leaving = Leaving()
     leaving.has(a_closed_job())
     assert [leaving.eraser.erase(OWNER, at_ms=QUIET_AT_MS) for _ in range(3)] == [True, False, False]
+
+
+def test_a_user_with_a_webhook_is_not_gone() -> None:
+    leaving = Leaving(webhooks_left=[True, True])
+    assert [leaving.eraser.erase(OWNER, at_ms=AT_MS) for _ in range(3)] == [True, True, False]
 
 
 def test_an_artifact_that_no_job_names_remains_until_it_is_gone_too() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptmill.analytics.rollup import EVERYBODY_SHARDS, Row, everybodys_shard, expires_at_seconds, row_key_of
 from promptmill.errors import StoreUnavailable
-from promptmill.gateway import EDGE_ATTEMPTS, aws_client, error_code, store_errors
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, delete_items, error_code, store_errors
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 MARKER = "ANALYTICS"
 # How often a transaction is tried that meets another one on a row they share.
 TRIES = 3
-# What one BatchWriteItem takes, and how often what it left is given to it again.
-BATCH_SIZE = 25
-BATCH_ATTEMPTS = 5
 
 Key = dict[str, dict[str, str]]
 
@@ -84,8 +81,7 @@ class RollupStore:
             self.delete(page)
 
     def delete(self, keys: Sequence[Key]) -> None:
-        for start in range(0, len(keys), BATCH_SIZE):
-            self._delete_batch(keys[start : start + BATCH_SIZE])
+        delete_items(self._client, self._table, keys)
 
     def _add(self, pk: str, row: Row) -> dict[str, Any]:
         added = [name for name, number in row.counters.items() if number]
@@ -134,16 +130,6 @@ class RollupStore:
             if "LastEvaluatedKey" not in answer:
                 return
             query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-    def _delete_batch(self, keys: Sequence[Key]) -> None:
-        left = [{"DeleteRequest": {"Key": key}} for key in keys]
-        for _ in range(BATCH_ATTEMPTS):
-            with store_errors():
-                answer = self._client.batch_write_item(RequestItems={self._table: left})
-            left = answer.get("UnprocessedItems", {}).get(self._table, [])
-            if not left:
-                return
-        raise StoreUnavailable("the store left items undeleted")
 
 
 def owner_pk(owner: str) -> str:

@@ -123,7 +123,12 @@ class Dispatch:
             self.endpoints.hold(webhook.id, until_ms=verdict.held_until_ms, at_ms=at_ms)
         if verdict.disabled is None or not self.endpoints.disable(webhook, verdict.disabled, at_ms=at_ms):
             return False
-        log_disabled(webhook_id=webhook.id, event_id=delivery.id, reason=verdict.disabled.value)
+        log_disabled(
+            webhook_id=webhook.id,
+            event_id=delivery.id,
+            correlation_id=delivery.correlation_id,
+            reason=verdict.disabled.value,
+        )
         return True
 
     def _end_unsent(self, delivery: Delivery, reason: str, *, at_ms: int) -> None:

@@ -25,26 +25,34 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
-    """The outside parts a user is erased with. ``forget_keys`` deletes every API key of the user it is given."""
+    """The outside parts a user is erased with.
+
+    Of the user they are given, ``forget_keys`` deletes every API key, ``forget_figures`` the rows of their analytics,
+    and ``erase_webhooks`` does at a time the next part of erasing their webhooks; False when there was none.
+    """
 
     store: ErasureStore
     artifacts: ArtifactStore
     settlement: Settlement
     forget_keys: Callable[[str], None]
+    forget_figures: Callable[[str], None]
+    erase_webhooks: Callable[[str, int], bool]
 
     def erase(self, user_id: str, *, at_ms: int) -> bool:
-        """Deletes the user's keys, their ``PAGE_SIZE`` oldest jobs and a page of artifacts.
+        """Deletes the user's keys and figures, their ``PAGE_SIZE`` oldest jobs, a page of artifacts and of deliveries.
 
-        False when there was neither a job nor an artifact: only a call that finds nothing says that nothing is left,
-        for the index of jobs learns late. A job that is not over is canceled, and erased by a later call. Raises
-        ``StoreUnavailable``, and ``RequestInFlight`` when somebody else changes a key of theirs right now.
+        False when there was no webhook, no job and no artifact: only a call that finds nothing says that nothing is
+        left, for the index of jobs learns late. A job that is not over is canceled, and erased by a later call. Raises
+        ``StoreUnavailable``, and ``RequestInFlight`` when somebody else changes a key or a webhook of theirs right now.
         """
         self.forget_keys(user_id)
+        had_webhooks = self.erase_webhooks(user_id, at_ms)
         job_ids = self.store.jobs_of(user_id, limit=PAGE_SIZE)
         for job_id in job_ids:
             self._erase_job(job_id, user_id, at_ms)
         had_artifacts = self.artifacts.delete_page(artifacts_of(user_id))
-        return bool(job_ids) or had_artifacts
+        self.forget_figures(user_id)
+        return had_webhooks or bool(job_ids) or had_artifacts
 
     def _erase_job(self, job_id: str, user_id: str, at_ms: int) -> None:
         job = self.settlement.jobs.load(job_id)

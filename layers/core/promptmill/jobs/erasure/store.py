@@ -9,19 +9,13 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from promptmill.errors import StoreUnavailable
-from promptmill.gateway import aws_client, store_errors
+from promptmill.gateway import aws_client, delete_items, store_errors
 from promptmill.jobs.records import key, owner_pk, pk
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from promptmill.jobs.records import Item
-
-# What one BatchWriteItem takes, and how often what it left is given to it again.
-BATCH_SIZE = 25
-BATCH_ATTEMPTS = 5
 _JOB = "JOB"
 
 
@@ -46,9 +40,8 @@ class ErasureStore:
     def erase_job(self, job_id: str, owner: str) -> None:
         """Deletes all that is stored of the owner's job. The job itself goes last, for the rest is found through it."""
         for page in self._sort_keys(job_id):
-            beside = [sort_key for sort_key in page if sort_key != _JOB]
-            for start in range(0, len(beside), BATCH_SIZE):
-                self._delete(job_id, beside[start : start + BATCH_SIZE])
+            beside = [key(job_id, sort_key) for sort_key in page if sort_key != _JOB]
+            delete_items(self._client, self._jobs_table, beside)
         with store_errors(), suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.delete_item(
                 TableName=self._jobs_table,
@@ -74,17 +67,6 @@ class ErasureStore:
             if "LastEvaluatedKey" not in answer:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-    def _delete(self, job_id: str, sort_keys: list[str]) -> None:
-        """Deletes at most ``BATCH_SIZE`` items."""
-        left: list[dict[str, dict[str, Item]]] = [{"DeleteRequest": {"Key": key(job_id, one)}} for one in sort_keys]
-        for _ in range(BATCH_ATTEMPTS):
-            with store_errors():
-                answer = self._client.batch_write_item(RequestItems={self._jobs_table: left})
-            left = answer.get("UnprocessedItems", {}).get(self._jobs_table, [])
-            if not left:
-                return
-        raise StoreUnavailable("the store left items undeleted")
 
 
 @cache

@@ -25,7 +25,7 @@ from promptmill.events.webhooks.deliveries.records import (
 )
 from promptmill.events.webhooks.model import DeliveryStatus
 from promptmill.events.webhooks.schedule import look_at_ms
-from promptmill.gateway import EDGE_ATTEMPTS, aws_client, read_together, store_errors
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, delete_items, read_together, store_errors
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ LOOK_AGAIN_MS = 5 * 60_000
 KEPT_ATTEMPTS = 50
 # DynamoDB filters after it has read, and one read of items takes a hundred keys.
 EXAMINED = 100
+# Twenty writes of a batch; a page of twenty webhooks takes seconds.
+FORGOTTEN_AT_ONCE = 500
 
 _IS_DUE = (
     "#status = :pending AND next_attempt_at <= :at AND (attribute_not_exists(claimed_until) OR claimed_until <= :at)"
@@ -202,6 +204,21 @@ class DeliveryStore:
             self.get(webhook_id, delivery_id)
             raise RequestInFlight
         return delivery
+
+    def forget_page(self, webhook_id: str) -> bool:
+        """Deletes ``FORGOTTEN_AT_ONCE`` deliveries to the webhook, in whatever state; whether there may be more."""
+        each = key_of(webhook_id, "")
+        with store_errors():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :webhook AND begins_with(sk, :delivery)",
+                ExpressionAttributeValues={":webhook": each["pk"], ":delivery": each["sk"]},
+                ProjectionExpression="pk, sk",
+                ConsistentRead=True,
+                Limit=FORGOTTEN_AT_ONCE,
+            )
+        delete_items(self._client, self._table, answer["Items"])
+        return "LastEvaluatedKey" in answer
 
     def overdue(self, *, at_ms: int, page_size: int) -> Iterator[list[Overdue]]:
         """The deliveries somebody has to send a message for, the longest overdue first, a page at a time."""

@@ -208,6 +208,10 @@ class EndpointStore:
             ],
         )
 
+    def subscriptions(self, owner: str) -> dict[str, frozenset[str]]:
+        """The names of events that each webhook of the owner alone is sent, none while it is disabled, by its id."""
+        return subscriptions_of(read_together(self._client, self._table, [subscriptions_key(owner)]))
+
     def subscribers(self, owner: str) -> dict[str, frozenset[str]]:
         """The names of events that webhooks of the owner and of everybody are sent, by the webhook's id."""
         keys = [subscriptions_key(owner), subscriptions_key(None)]
