@@ -5,6 +5,7 @@ from typing import Any
 
 from promptmill.artifacts.store import ArtifactStore, artifact_store
 from promptmill.jobs.attempt import run_attempt
+from promptmill.jobs.call_counts import count_call
 from promptmill.jobs.store import JobStore, job_store
 from promptmill.providers.flux import FluxProvider
 from promptmill.providers.interface import Provider
@@ -35,4 +36,5 @@ def lambda_handler(
             provider=provider or flux_provider(),
             jobs=jobs or job_store(),
             artifacts=artifacts or artifact_store(),
+            count=count_call,
         )
