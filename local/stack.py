@@ -45,6 +45,7 @@ class Stack:
     providers_url: str
     state_machine_arn: str
     deletion_workflow_arn: str
+    interactions_workflow_arn: str
     jobs_table: str
     control_table: str
     library_table: str
@@ -234,6 +235,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         providers_url=providers_url,
         state_machine_arn=outputs["StateMachineArn"],
         deletion_workflow_arn=outputs["DeletionWorkflowArn"],
+        interactions_workflow_arn=outputs["InteractionsWorkflowArn"],
         jobs_table=outputs["JobsTableName"],
         control_table=outputs["ControlTableName"],
         library_table=outputs["LibraryTableName"],

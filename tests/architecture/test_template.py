@@ -31,7 +31,7 @@ SECTIONS = {
     "data": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret"},
     "events": {
         "AWS::Events::EventBus", "AWS::Events::Archive", "AWS::Events::Rule",
-        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy",
+        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::IAM::Role",
     },
     "logs": {"AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy", "AWS::Logs::QueryDefinition"},
     "alarms": {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Budgets::Budget"},
@@ -49,6 +49,7 @@ LAST_QUEUES = {
     "WebhookEventsDeadLetterQueue",
     "DeliveriesDeadLetterQueue",
     "AnalyticsDeadLetterQueue",
+    "InteractionsDeadLetterQueue",
 }
 # Losing it loses nothing of value (docs/decisions).
 WITHOUT_BACKUPS = {"ControlTable"}
