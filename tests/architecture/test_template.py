@@ -166,6 +166,17 @@ def test_every_log_has_an_end(template: dict[str, Any], rendered: dict[str, Any]
         assert function["LoggingConfig"]["LogGroup"]["Ref"] in groups, name
 
 
+def test_a_trace_leads_from_the_api_through_every_function_and_workflow(rendered: dict[str, Any]) -> None:
+    traced: dict[str, dict[str, Any]] = {
+        "AWS::ApiGateway::Stage": {"TracingEnabled": True},
+        "AWS::Lambda::Function": {"TracingConfig": {"Mode": "Active"}},
+        "AWS::StepFunctions::StateMachine": {"TracingConfiguration": {"Enabled": True}},
+    }
+    for kind, wanted in traced.items():
+        for name, properties in of_type(rendered, kind).items():
+            assert wanted.items() <= properties.items(), name
+
+
 def test_no_bucket_is_public(template: dict[str, Any]) -> None:
     for name, bucket in of_type(template, "AWS::S3::Bucket").items():
         blocks = bucket["PublicAccessBlockConfiguration"]

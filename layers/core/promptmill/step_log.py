@@ -1,4 +1,6 @@
-"""The log lines of workflow steps, one each: which job, which step, how it ended, how long it took.
+"""The log lines of workflow steps, one each: which job, of which request, which step, how it ended, how long it took.
+
+A job's ``correlation_id`` is the id of the request that made it; its events carry it too.
 
 The standard library's logger: with the log format JSON, Lambda writes ``extra`` as fields of the line, and importing
 Powertools for it would double what these functions import.
@@ -13,19 +15,22 @@ from typing import TYPE_CHECKING
 from promptmill.clock import monotonic_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _LOGGER = logging.getLogger("promptmill")
 
 
 @contextmanager
-def logged_step(step: str, **facts: str) -> Iterator[None]:
-    """Logs the step when it ends; ``facts`` are ids and names, never what a caller wrote. Errors pass through."""
+def logged_step(step: str, **facts: str) -> Iterator[Callable[..., None]]:
+    """Logs the step when it ends; ``facts`` are ids and names, never what a caller wrote. Errors pass through.
+
+    Yields what adds facts that the step learns on its way.
+    """
     _LOGGER.setLevel(logging.INFO)
     started_ms = monotonic_ms()
     outcome = "done"
     try:
-        yield
+        yield facts.update
     except Exception as error:
         outcome = type(error).__name__
         raise

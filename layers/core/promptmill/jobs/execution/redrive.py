@@ -32,7 +32,7 @@ CLOSING_STATES = frozenset[str]().union(*_CLOSING.values())
 class Redrive:
     """``saved_usd`` is what the calls cost that are not made again."""
 
-    job_id: str
+    job: Job
     redriven_from: str
     saved_usd: Decimal
 
@@ -46,7 +46,7 @@ def redrive_job(job_id: str, *, jobs: JobStore, executions: Executions, at_ms: i
     execution = read_history(executions.history(job_id) or [])
     step = redrivable_step(work.job, execution, at_ms=at_ms)
     executions.redrive(job_id)
-    return Redrive(job_id, step, saved_usd(work.calls))
+    return Redrive(work.job, step, saved_usd(work.calls))
 
 
 def redrivable_step(job: Job, execution: Execution | None, *, at_ms: int) -> str:
