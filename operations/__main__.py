@@ -1,25 +1,37 @@
 """``promptmill``, also ``python -m operations``: what operators do to a stage of an account, or to the local stack.
 
-Status 0: done. 1: refused, or not possible right now; standard error says why. 2: wrong usage.
+Status 0: done. 1: refused, or not possible right now; standard error says why. 2: wrong usage. 130: interrupted by
+Ctrl-C, 143: ended by SIGTERM.
 """
 
 from __future__ import annotations
 
 import click
 
-from operations.redrive import redrive
+from operations.analytics import analytics
+from operations.command import OperatorGroup, unwind_when_ended
+from operations.executions import executions
+from operations.jobs import jobs
+from operations.keys import keys
+from operations.limits import limits
 
 
-@click.group()
+@click.group(cls=OperatorGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def operations() -> None:
-    """Look at a stage of an account, or at the local stack, and repair what is wrong there."""
+    """Look at a stage of an account, or at the local stack, and repair what is wrong there.
+
+    Results are on standard output, all else on standard error. Status 0: done; 1: refused, or not possible right now;
+    2: wrong usage; 130: interrupted.
+    """
 
 
-operations.add_command(redrive)
+for group in (analytics, executions, jobs, keys, limits):
+    operations.add_command(group)
 
 
 def main() -> None:
     """The entry point."""
+    unwind_when_ended()
     operations(prog_name="promptmill")
 
 

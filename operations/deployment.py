@@ -1,53 +1,208 @@
-"""Finds a deployed stack, by its stage."""
+"""A deployed stack, and the parts of it that commands work on, with the operator's own rights."""
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import click
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.account import STAGES, read_outputs, stack_name
+from local.account import stack_name
+from operations.journal import Journal
+from operations.rebuild import Place, Rebuild
+from promptmill.analytics.store import RollupStore
+from promptmill.artifacts.store import ArtifactStore
+from promptmill.events.publish import EventBus
+from promptmill.idempotency.store import IdempotencyStore
+from promptmill.identity.api_keys.store import ApiKeyStore
+from promptmill.identity.overrides.store import OverrideStore
+from promptmill.identity.users.store import UserStore
 from promptmill.jobs.execution.gateway import Executions
+from promptmill.jobs.execution.reading import ExecutionReader
+from promptmill.jobs.execution.store import LedgerStore
+from promptmill.jobs.gateway import GenerationWorkflow
+from promptmill.jobs.intake import Intake
+from promptmill.jobs.listing.store import JobListing
+from promptmill.jobs.settling.settlement import Settlement
+from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore
+from promptmill.limits.default import plans_in
+from promptmill.limits.spending.store import SpendingStore
+from promptmill.limits.store import RateStore
+from promptmill.providers.default import models_in
+from promptmill.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-stage_option = click.option(
-    "--stage",
-    type=click.Choice([*STAGES, "local"]),
-    default=lambda: "local" if os.environ.get("AWS_ENDPOINT_URL") else "dev",
-    help="The stage; dev, or local in a shell that is set to the local stack.",
-)
+    from promptmill.limits.plan import Limits
+
+_SETTINGS = {
+    "jobs_table": "JobsTableName",
+    "control_table": "ControlTableName",
+    "library_table": "LibraryTableName",
+    "webhooks_table": "WebhooksTableName",
+    "analytics_table": "AnalyticsTableName",
+    "artifacts_bucket": "ArtifactsBucketName",
+    "state_machine_arn": "StateMachineArn",
+    "event_bus": "EventBusName",
+    "text_models": "TextModels",
+    "image_models": "ImageModels",
+    "anonymous_limits": "AnonymousLimits",
+    "user_limits": "UserLimits",
+    "key_limits": "KeyLimits",
+    "job_retention_days": "JobRetentionDays",
+}
+"""The settings of the functions, by the output or the parameter of the stack that says the same."""
 
 
-@dataclass(frozen=True)
 class Deployment:
-    jobs: JobStore
-    executions: Executions
+    """The stack of one stage. Its parts are made when they are first asked for, each as the functions have it.
+
+    ``described`` has the stack's outputs and parameters by their names. A setting that the stack does not say is
+    missing only where it is needed.
+    """
+
+    def __init__(self, stage: str, described: Mapping[str, str], session: Any) -> None:
+        self.stage = stage
+        self.described = described
+        self.settings = Settings(
+            stage=stage, **{field: described.get(name) or None for field, name in _SETTINGS.items()}
+        )
+        self._session = session
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """The client of an AWS service."""
+        if service not in self._clients:
+            # Links to artifacts as promptmill.gateway signs them; of other services v4 is the only signature.
+            config = Config(retries={"mode": "standard"}, signature_version="s3v4" if service == "s3" else None)
+            self._clients[service] = self._session.client(service, config=config)
+        return self._clients[service]
+
+    @cached_property
+    def operator(self) -> str:
+        """The ARN of whoever's credentials these are."""
+        return str(self.client("sts").get_caller_identity()["Arn"])
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.described["FunctionLogGroupName"], self.operator, self.client("logs"))
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        return JobStore(self._jobs_table, self.client("dynamodb"))
+
+    @cached_property
+    def listing(self) -> JobListing:
+        return JobListing(self._jobs_table, self.client("dynamodb"))
+
+    @cached_property
+    def settling(self) -> SettlingStore:
+        return SettlingStore(self._jobs_table, self.client("dynamodb"))
+
+    @cached_property
+    def ledger(self) -> LedgerStore:
+        return LedgerStore(self._jobs_table, self.client("dynamodb"))
+
+    @cached_property
+    def executions(self) -> Executions:
+        return Executions(self._state_machine_arn, self.client("stepfunctions"))
+
+    @cached_property
+    def workflow(self) -> GenerationWorkflow:
+        return GenerationWorkflow(self._state_machine_arn, self.client("stepfunctions"))
+
+    @cached_property
+    def bus(self) -> EventBus:
+        (name,) = self.settings.require("event_bus")
+        return EventBus(name, self.client("events"))
+
+    @cached_property
+    def spending(self) -> SpendingStore:
+        return SpendingStore(self._control_table, self.client("dynamodb"))
+
+    @cached_property
+    def rates(self) -> RateStore:
+        return RateStore(self._control_table, self.client("dynamodb"))
+
+    @cached_property
+    def plans(self) -> Mapping[str, Limits]:
+        return plans_in(self.settings)
+
+    @cached_property
+    def overrides(self) -> OverrideStore:
+        return OverrideStore(self._library_table, self.client("dynamodb"))
+
+    @cached_property
+    def keys(self) -> ApiKeyStore:
+        return ApiKeyStore(self._library_table, self.client("dynamodb"))
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        (bucket,) = self.settings.require("artifacts_bucket")
+        return ArtifactStore(bucket, self.client("s3"))
+
+    @cached_property
+    def reader(self) -> ExecutionReader:
+        return ExecutionReader(self.executions, self.ledger, has_console=self.stage != "local")
+
+    @cached_property
+    def settlement(self) -> Settlement:
+        return Settlement(self.settling, self.workflow, self.bus, self.spending)
+
+    @cached_property
+    def intake(self) -> Intake:
+        (retention,) = self.settings.require("job_retention_days")
+        records = IdempotencyStore(self._control_table, self.client("dynamodb"))
+        models = models_in(self.settings)
+        return Intake(self.jobs, self.rates, self.workflow, records, self.plans, models, int(retention))
+
+    @cached_property
+    def rebuild(self) -> Rebuild:
+        (table,) = self.settings.require("analytics_table")
+        place = Place(
+            table=table,
+            archive=self.described["EventArchiveName"],
+            bus_arn=self.described["EventBusArn"],
+            rule_arn=self.described["AnalyticsRuleArn"],
+            queue_url=self.described["AnalyticsQueueUrl"],
+            mapping_id=self.described["AnalyticsMappingId"],
+        )
+        dynamodb = self.client("dynamodb")
+        return Rebuild(place, RollupStore(table, dynamodb), UserStore(self._library_table, dynamodb), self.client)
+
+    @property
+    def _jobs_table(self) -> str:
+        return self.settings.require("jobs_table")[0]
+
+    @property
+    def _control_table(self) -> str:
+        return self.settings.require("control_table")[0]
+
+    @property
+    def _library_table(self) -> str:
+        return self.settings.require("library_table")[0]
+
+    @property
+    def _state_machine_arn(self) -> str:
+        return self.settings.require("state_machine_arn")[0]
 
 
 def find_deployment(stage: str, *, session: Any = None) -> Deployment:
     """The stack of a stage in the account of the shell's credentials; raises a ``ClickException`` without one."""
+    if stage == "local" and not os.environ.get("AWS_ENDPOINT_URL"):
+        raise click.ClickException("This shell is not set to the local stack: source .local/env first.")
     # The CLI reads both names, boto3 only the second.
     session = session or boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
-    with aws_errors(f"The stack of stage {stage} cannot be found"):
-        outputs = read_outputs(session, stack_name(stage))
-        return Deployment(
-            JobStore(outputs["JobsTableName"], session.client("dynamodb")),
-            Executions(outputs["StateMachineArn"], session.client("stepfunctions")),
-        )
-
-
-@contextmanager
-def aws_errors(what: str) -> Iterator[None]:
-    """Ends the command with a sentence where AWS, or the way there, refuses."""
     try:
-        yield
+        stack = session.client("cloudformation").describe_stacks(StackName=stack_name(stage))["Stacks"][0]
     except (BotoCoreError, ClientError) as error:
-        raise click.ClickException(f"{what}: {error}") from error
+        raise click.ClickException(f"The stack of stage {stage} cannot be found: {error}") from error
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    parameters = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
+    return Deployment(stage, parameters | outputs, session)

@@ -18,6 +18,7 @@ FIELDS = {
     *("method", "route", "status", "request_id", "correlation_id", "duration_ms"),
     *("job_id", "kind", "replay_of", "compared_with", "redriven_from", "mode", "left_to"),
     *("user_id", "admin", "key_id", "subject"),
+    *("event_id", "correlation_id", "message_id"),
     *("step", "model", "outcome", "work", "call"),
     *("error", "causes", "place"),
 }

@@ -11,8 +11,12 @@ from tests.support.grants import Document, grants, listed, literal, of_type, rol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What a role may have besides its own statements; SAM adds both.
-MANAGED = {"service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}
+# What a role may have besides its own statements; SAM adds them all, the last one to a function that reads a queue.
+MANAGED = {
+    "service-role/AWSLambdaBasicExecutionRole",
+    "AWSXrayWriteOnlyAccess",
+    "service-role/AWSLambdaSQSQueueExecutionRole",
+}
 SERVICES = {f"{name}.amazonaws.com" for name in ("lambda", "scheduler", "states", "events")}
 # Statements on every resource, each with what makes it right.
 EVERYTHING = {

@@ -244,5 +244,6 @@ def test_every_stage_of_samconfig_sets_parameters_that_exist(template: dict[str,
 def test_a_function_that_is_called_without_waiting_keeps_what_it_could_not_do(template: dict[str, Any]) -> None:
     """Which is why checkov need not ask each of the others for a dead-letter queue."""
     for name, function in of_type(template, "AWS::Serverless::Function").items():
-        if any(event["Type"] not in {"Api", "Cognito"} for event in function.get("Events", {}).values()):
+        # What cannot be done with a message goes back to its queue.
+        if any(event["Type"] not in {"Api", "Cognito", "SQS"} for event in function.get("Events", {}).values()):
             assert "DeadLetterQueue" in function or "EventInvokeConfig" in function, name

@@ -135,6 +135,10 @@ class MemoryJobListing(JobListing):
             position = examined[-1].id
         return JobPage(tuple(job for job in found[:limit] if job.expires_at_seconds >= at_seconds), position)
 
+    def read(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        assert len(job_ids) <= 100
+        return {job_id: self._jobs.jobs[job_id] for job_id in job_ids if job_id in self._jobs.jobs}
+
 
 class MemoryArtifacts(ArtifactStore):
     """Objects in a dictionary. ``fails_at`` counts the writes that fail, from 1."""

@@ -1,65 +1,47 @@
-"""The operators' commands: what they print, and how they end."""
+"""What all operators' commands have in common: how they are found, what they are told, how they end."""
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
+import tomllib
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 from botocore.exceptions import ClientError, NoRegionError
-from click import ClickException
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
-from operations.__main__ import operations
-from operations.deployment import Deployment, find_deployment
+from local.rendering import ROOT
+from operations.__main__ import main, operations
+from operations.deployment import find_deployment
 from promptmill import errors
-from tests.support.builders import TEXT_RESULT, a_call, a_job, a_job_id
-from tests.unit.execution.fakes import FakeExecutions
-from tests.unit.execution.histories import History, failed_in
-from tests.unit.jobs.fakes import MemoryJobStore
+from tests.support.builders import a_job_id
+from tests.unit.operations.stage import Stage
 
 
-class Account:
-    """One stack with one job; ``asked`` are the stages it was looked for in."""
-
-    def __init__(self, history: History | None = None, *, error: errors.PromptmillError | None = None) -> None:
-        jobs, self.job = MemoryJobStore(), a_job("running", result=TEXT_RESULT)
-        jobs.add(self.job)
-        jobs.calls[self.job.id, 1] = a_call(1, "succeeded", cost_usd=Decimal("0.000412"))
-        self.executions = FakeExecutions({self.job.id: history or failed_in("PersistResult")}, error=error)
-        self.asked: list[str] = []
-        self._deployment = Deployment(jobs, self.executions)
-
-    def find(self, stage: str) -> Deployment:
-        self.asked.append(stage)
-        return self._deployment
-
-    def run(self, *arguments: str, endpoint: str = "") -> Result:
-        return CliRunner(mix_stderr=False).invoke(
-            operations, arguments, obj=self.find, env={"AWS_ENDPOINT_URL": endpoint}
-        )
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every group and command, by the words that name it."""
+    found = [path]
+    for name, command in group.commands.items():
+        found += commands(command, (*path, name)) if isinstance(command, click.Group) else [(*path, name)]
+    return found
 
 
-def test_a_redrive_is_told_in_a_sentence() -> None:
-    account = Account()
-    result = account.run("redrive", account.job.id)
+def test_the_installed_command_is_the_one_that_python_runs() -> None:
+    (entry,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"].items()
+    module, _, function = entry[1].partition(":")
+    assert entry[0] == "promptmill"
+    assert getattr(import_module(module), function) is main
+
+
+@pytest.mark.parametrize("path", commands(operations), ids=" ".join)
+def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(operations, [*path, "--help"])
     assert result.exit_code == 0
-    expected = f"{account.job.id} goes on from PersistResult. Calls that are not made again cost $0.000412.\n"
-    assert result.stdout == expected
-    assert account.executions.redriven == [account.job.id]
-
-
-def test_a_redrive_is_told_in_json() -> None:
-    account = Account()
-    result = account.run("redrive", account.job.id, "--json")
-    assert result.exit_code == 0
-    assert json.loads(result.stdout) == {
-        "job_id": account.job.id,
-        "redriven_from": "PersistResult",
-        "saved_usd": "0.000412",
-    }
+    usage, _, described = result.output.partition("\n")
+    assert " ".join(path) in usage
+    assert described.strip()
 
 
 @pytest.mark.parametrize(
@@ -74,69 +56,110 @@ def test_a_redrive_is_told_in_json() -> None:
 def test_the_stage_is_the_one_named_or_the_one_the_shell_is_set_to(
     arguments: list[str], endpoint: str, stage: str
 ) -> None:
-    account = Account()
-    assert account.run("redrive", account.job.id, *arguments, endpoint=endpoint).exit_code == 0
+    account = Stage()
+    assert account.run("jobs", "ls", *arguments, endpoint=endpoint).exit_code == 0
     assert account.asked == [stage]
 
 
-def test_a_refusal_says_why_and_ends_with_1() -> None:
-    account = Account(History().through(1, 2, "PersistResult").ended(3))
-    result = account.run("redrive", account.job.id)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "The execution succeeded." in result.stderr
-    assert account.executions.redriven == []
-
-
-def test_a_refusal_in_json_has_its_code() -> None:
-    account = Account(History().through(1, 2, "PersistResult").ended(3))
-    result = account.run("redrive", account.job.id, "--json")
-    assert result.exit_code == 1
-    error = json.loads(result.stdout)["error"]
-    assert (error["code"], error["detail"][:23]) == ("not_redrivable", "The execution succeeded")
-
-
-def test_a_job_nobody_has_ends_with_1() -> None:
-    result = Account().run("redrive", a_job_id())
-    assert (result.exit_code, result.stderr) == (1, "Error: There is no such job.\n")
-
-
-def test_what_does_not_work_right_now_ends_with_1() -> None:
-    account = Account(error=errors.WorkflowUnavailable("The history of the execution cannot be read right now."))
-    result = account.run("redrive", account.job.id)
-    assert (result.exit_code, result.stderr) == (
-        1,
-        "Error: The history of the execution cannot be read right now.\n",
-    )
-
-
 @pytest.mark.parametrize(
-    "arguments", [["redrive"], ["redrive", "job_1"], ["redrive", a_job_id(), "--stage", "moon"], ["undo"], ["--what"]]
+    "arguments",
+    [
+        ["jobs", "redrive"],
+        ["jobs", "redrive", "job_1"],
+        ["jobs", "redrive", a_job_id(), "--stage", "moon"],
+        ["jobs", "ls", "--status", "lost"],
+        ["jobs", "ls", "--owner", "somebody"],
+        ["jobs", "ls", "--since", "yesterday"],
+        ["jobs", "ls", "--limit", "0"],
+        ["limits", "set", f"ip_{'0' * 32}", "--burst", "1"],
+        ["keys", "create", "--name", "billing"],
+        ["undo"],
+        ["--what"],
+    ],
 )
 def test_wrong_usage_ends_with_2_and_asks_for_no_stack(arguments: list[str]) -> None:
-    account = Account()
+    account = Stage()
     result = account.run(*arguments)
-    assert result.exit_code == 2
+    assert (result.exit_code, result.stdout) == (2, "")
     assert "Usage:" in result.stderr
     assert account.asked == []
 
 
-def test_the_stack_of_a_stage_is_found_by_its_outputs() -> None:
-    asked: list[Any] = []
+def test_what_does_not_work_right_now_ends_with_1_and_a_sentence() -> None:
+    account = Stage(error=errors.WorkflowUnavailable("The history of the execution cannot be read right now."))
+    result = account.run("executions", "show", account.has().id)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: The history of the execution cannot be read right now.\n"
 
-    def client(service: str) -> Any:
+
+def test_a_right_that_is_missing_is_named() -> None:
+    said = "User: arn:aws:iam::1:user/ada is not authorized to perform: dynamodb:Query"
+    refused = errors.BrokenContractError("the store refused: AccessDeniedException")
+    refused.__cause__ = ClientError({"Error": {"Code": "AccessDeniedException", "Message": said}}, "Query")
+    account = Stage(error=refused)
+    result = account.run("executions", "show", account.has().id)
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_what_only_aws_knows_is_said_as_it_says_it() -> None:
+    account = Stage(error=ClientError({"Error": {"Code": "ExpiredToken", "Message": "It is over."}}, "Any"))  # type: ignore[arg-type]
+    result = account.run("executions", "show", account.has().id)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "It is over." in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_interruption_ends_with_130_and_no_traceback() -> None:
+    account = Stage(error=KeyboardInterrupt())  # type: ignore[arg-type]
+    result = account.run("executions", "show", account.has().id)
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr.strip() == "Interrupted."
+
+
+def a_session(outputs: dict[str, str], parameters: dict[str, str], asked: list[Any]) -> Any:
+    def describe_stacks(**query: str) -> Any:
+        asked.append(query)
+        return {
+            "Stacks": [
+                {
+                    "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
+                    "Parameters": [
+                        {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+                    ],
+                }
+            ]
+        }
+
+    def client(service: str, **_config: Any) -> Any:
         asked.append(service)
-        outputs = {"JobsTableName": "jobs", "StateMachineArn": "arn:aws:states:eu-west-1:1:stateMachine:m"}
-        described = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
-
-        def describe_stacks(**query: str) -> Any:
-            asked.append(query)
-            return {"Stacks": [{"Outputs": described}]}
-
         return SimpleNamespace(describe_stacks=describe_stacks)
 
-    deployment = find_deployment("staging", session=SimpleNamespace(client=client))
-    assert {"StackName": "promptmill-staging"} in asked
+    return SimpleNamespace(client=client)
+
+
+def test_the_stack_of_a_stage_is_found_by_its_outputs_and_parameters() -> None:
+    asked: list[Any] = []
+    outputs = {"JobsTableName": "jobs", "StateMachineArn": "arn:aws:states:eu-west-1:1:stateMachine:m"}
+    parameters = {"JobRetentionDays": "14", "TextModels": "nova-2-lite", "ImageModels": "flux-schnell"}
+    deployment = find_deployment("staging", session=a_session(outputs, parameters, asked))
+    assert asked == ["cloudformation", {"StackName": "promptmill-staging"}]
     assert deployment.executions.arn("job_x") == "arn:aws:states:eu-west-1:1:execution:m:job_x"
+    assert deployment.settings.require("job_retention_days", "text_models") == ("14", "nova-2-lite")
+
+
+def test_a_part_that_the_stack_does_not_have_is_missed_where_it_is_needed() -> None:
+    deployment = find_deployment("dev", session=a_session({}, {}, []))
+    with pytest.raises(errors.BrokenContractError, match="PROMPTMILL_JOBS_TABLE"):
+        _ = deployment.jobs
+
+
+def test_every_setting_is_an_output_or_a_parameter_of_the_template() -> None:
+    from local.rendering import read_template
+    from operations.deployment import _SETTINGS
+
+    template = read_template()
+    assert set(_SETTINGS.values()) <= template["Outputs"].keys() | template["Parameters"].keys()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +173,13 @@ def test_a_stage_that_is_not_there_is_said_with_the_reason(error: Exception) -> 
     def client(_service: str) -> Any:
         raise error
 
-    with pytest.raises(ClickException) as caught:
+    with pytest.raises(click.ClickException) as caught:
         find_deployment("dev", session=SimpleNamespace(client=client))
     assert "The stack of stage dev cannot be found" in caught.value.message
     assert str(error) in caught.value.message
+
+
+def test_the_local_stage_is_not_looked_for_in_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with pytest.raises(click.ClickException, match="source .local/env"):
+        find_deployment("local", session=a_session({}, {}, []))

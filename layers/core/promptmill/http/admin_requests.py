@@ -6,10 +6,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
-from promptmill.clock import instant_ms
+from promptmill.clock import instant_ms, new_id
+from promptmill.errors import InvalidInput
 from promptmill.http.one_line import IN_SCHEMA, OF_ONE_LINE
 from promptmill.identity.access import Scope
-from promptmill.identity.api_keys.model import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS
+from promptmill.identity.api_keys.model import (
+    DEFAULT_LIFE_MS,
+    DEFAULT_OVERLAP_SECONDS,
+    MAX_LIFE_MS,
+    MAX_OVERLAP_SECONDS,
+    ApiKey,
+    make_key,
+)
 
 USER_ID = r"^usr_[0-9a-f]{32}$"
 
@@ -61,3 +69,24 @@ class SetLimits(_Body):
     concurrent_jobs: Count | None = None
     images_per_day: Count | None = None
     daily_usd: Annotated[Usd | None, Field(description="US dollars as a decimal string.")] = None
+
+
+def new_key(wanted: CreateApiKey, *, owner: str, secret: str, at_ms: int) -> ApiKey:
+    """The key that is wanted, for this owner; raises ``InvalidInput`` when it would end in the past or too late."""
+    expires_at_ms = at_ms + DEFAULT_LIFE_MS if wanted.expires_at is None else instant_ms(wanted.expires_at)
+    if not at_ms < expires_at_ms <= at_ms + MAX_LIFE_MS:
+        raise invalid_field("/expires_at", "must be in the future, and within 730 days")
+    return make_key(
+        new_id("key", at_ms),
+        wanted.name,
+        owner=owner,
+        scopes=wanted.scopes,
+        secret=secret,
+        expires_at_ms=expires_at_ms,
+        at_ms=at_ms,
+    )
+
+
+def invalid_field(pointer: str, detail: str) -> InvalidInput:
+    """The refusal of a body for one of its fields."""
+    return InvalidInput("The request is not valid; see errors.", errors=((pointer, detail),))

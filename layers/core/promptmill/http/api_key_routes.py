@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from promptmill.clock import instant_ms, is_id, new_id, now_ms
-from promptmill.errors import ApiKeyNotFound, InvalidInput, SubjectNotFound
-from promptmill.http.admin_requests import CreateApiKey, RotateApiKey
+from promptmill.clock import is_id, now_ms
+from promptmill.errors import ApiKeyNotFound, SubjectNotFound
+from promptmill.http.admin_requests import CreateApiKey, RotateApiKey, invalid_field, new_key
 from promptmill.http.body import reads_body
 from promptmill.http.documents import ADMIN_BODY_PROBLEMS, ADMIN_PROBLEMS, CHANGED_KEY, CREATED_KEY, responses
 from promptmill.http.resolver import base_url, caller, json_response, note_in_log, query_parameters
-from promptmill.identity.api_keys.model import (
-    DEFAULT_LIFE_MS,
-    MAX_LIFE_MS,
-    ApiKey,
-    KeyStatus,
-    make_key,
-    rotated,
-)
+from promptmill.identity.api_keys.model import rotated
 from promptmill.identity.api_keys.store import new_secret
+from promptmill.identity.api_keys.view import key_view
 from promptmill.paging import PAGE_LENGTHS, cursor_key, limit_of, make_cursor, position_of, single_values
 from promptmill.settings import settings
 
@@ -53,22 +47,14 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
     @reads_body(app, CreateApiKey)
     def create_api_key(body: Annotated[CreateApiKey, Body()]) -> Response[Any]:
         at_ms, secret = now_ms(), new_secret()
-        key = make_key(
-            new_id("key", at_ms),
-            body.name,
-            owner=body.owner or caller(app).owner,
-            scopes=body.scopes,
-            secret=secret,
-            expires_at_ms=_expires_at_ms(body.expires_at, at_ms),
-            at_ms=at_ms,
-        )
+        key = new_key(body, owner=body.owner or caller(app).owner, secret=secret, at_ms=at_ms)
         try:
             keys().add(key)
         except SubjectNotFound:
-            raise _invalid("/owner", "must be the id of a user who has signed in") from None
+            raise invalid_field("/owner", "must be the id of a user who has signed in") from None
         note_in_log(key_id=key.id, admin=caller(app).owner)
         location = f"{base_url(app.current_event.raw_event)}/v1/keys/{key.id}"
-        return _answer({**key_document(key, at_ms=at_ms), "secret": secret}, HTTPStatus.CREATED, location)
+        return _answer({**key_view(key, at_ms=at_ms), "secret": secret}, HTTPStatus.CREATED, location)
 
     @app.get(
         "/v1/keys",
@@ -87,7 +73,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
         page, at_ms = keys().page(limit=limit_of(sent), after=after), now_ms()
         body = {
             "object": "list",
-            "data": [key_document(key, at_ms=at_ms) for key in page.keys],
+            "data": [key_view(key, at_ms=at_ms) for key in page.keys],
             "has_more": page.position is not None,
             "next_cursor": page.position and make_cursor(page.position, bound=[], key=made_by),
         }
@@ -102,7 +88,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
         responses=responses("api_key", HTTPStatus.OK, 503, problems={**ADMIN_PROBLEMS, **_NO_KEY}),
     )
     def read_api_key(key_id: str) -> Response[Any]:
-        return _answer(key_document(keys().get(_known_key_id(key_id)), at_ms=now_ms()))
+        return _answer(key_view(keys().get(_known_key_id(key_id)), at_ms=now_ms()))
 
     @app.post(
         "/v1/keys/<key_id>/rotate",
@@ -129,7 +115,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
         before = keys().get(key_id)
         after = rotated(before, secret=secret, overlap_seconds=body.overlap_seconds, at_ms=at_ms)
         keys().rotate(before, after)
-        return _answer({**key_document(after, at_ms=at_ms), "secret": secret})
+        return _answer({**key_view(after, at_ms=at_ms), "secret": secret})
 
     @app.delete(
         "/v1/keys/<key_id>",
@@ -149,38 +135,6 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
         note_in_log(key_id=_known_key_id(key_id), admin=caller(app).owner)
         keys().revoke(key_id, at_ms=now_ms())
         return Response(HTTPStatus.NO_CONTENT.value, body="")
-
-
-def key_document(key: ApiKey, *, at_ms: int) -> dict[str, Any]:
-    """A key as its admins see it: everything but what opens it."""
-    status = key.status(at_ms)
-    overlapping = key.secrets[1].valid_until if len(key.secrets) > 1 and status is KeyStatus.ACTIVE else None
-    return {
-        "id": key.id,
-        "object": "api_key",
-        "name": key.name,
-        "owner": key.owner,
-        "scopes": sorted(key.scopes),
-        "status": status,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "previous_secret_expires_at": overlapping,
-        "last_used_at": key.last_used_at,
-        "revoked_at": key.revoked_at,
-    }
-
-
-def _expires_at_ms(asked: str | None, at_ms: int) -> int:
-    if asked is None:
-        return at_ms + DEFAULT_LIFE_MS
-    expires_at_ms = instant_ms(asked)
-    if not at_ms < expires_at_ms <= at_ms + MAX_LIFE_MS:
-        raise _invalid("/expires_at", "must be in the future, and within 730 days")
-    return expires_at_ms
-
-
-def _invalid(pointer: str, detail: str) -> InvalidInput:
-    return InvalidInput("The request is not valid; see errors.", errors=((pointer, detail),))
 
 
 def _known_key_id(key_id: str) -> str:

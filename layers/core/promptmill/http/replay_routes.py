@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from promptmill.errors import Forbidden, NothingRecorded
-from promptmill.http.body import reads_body, validated
+from promptmill.errors import Forbidden
+from promptmill.http.body import reads_body
 from promptmill.http.documents import SUBMITTED, responses
+from promptmill.http.replay_requests import replay_request
 from promptmill.http.resolver import caller, known_job_id, note_in_log
 from promptmill.identity.access import Scope
 from promptmill.jobs.intake import Replay
-from promptmill.jobs.ledger import recorded_call
-from promptmill.jobs.model import ReplayMode
-from promptmill.jobs.replay.overrides import merge_overrides
-from promptmill.jobs.requests import JobRequest, ReplayJob
+from promptmill.jobs.requests import ReplayJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,8 +58,4 @@ def add_replay_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore], 
             raise Forbidden
         source = jobs().load_source(known_job_id(job_id), who.sees)
         note_in_log(replay_of=job_id, mode=body.mode.value)
-        overrides = body.model_dump(exclude={"mode"}, exclude_none=True)
-        request = validated(merge_overrides(source.job, overrides, body.mode), JobRequest)
-        if body.mode is ReplayMode.RECORDED and recorded_call(source.calls) is None:
-            raise NothingRecorded
-        return accept(request, Replay(of=job_id, mode=body.mode, owner=source.job.owner))
+        return accept(replay_request(source, body), Replay(of=job_id, mode=body.mode, owner=source.job.owner))

@@ -123,9 +123,7 @@ class Intake:
             if record is None:
                 raise over_limit(now, limits.rate)
             return self._repeat(record, key, digest, now, caller, at_ms)
-        job = new_job(request, caller, origin, at_ms=at_ms, retention_days=self.retention_days, replay=replay)
-        if job.replay_mode is not ReplayMode.RECORDED:
-            job = replace(job, reservation=self._reservation(job))
+        job = self.prepare(request, caller, origin, at_ms=at_ms, replay=replay)
         if key is None:
             self.jobs.add(job)
         else:
@@ -135,6 +133,21 @@ class Intake:
                 return self._repeat(taken, key, digest, now, caller, at_ms)
         self._start(job, key, caller, at_ms)
         return Submission(job, now)
+
+    def prepare(
+        self,
+        request: EnhanceJob | ImageJob,
+        caller: Caller,
+        origin: Origin,
+        *,
+        at_ms: int,
+        replay: Replay | None = None,
+    ) -> Job:
+        """The job that ``submit`` stores, with what it reserves; raises as that does of its model."""
+        job = new_job(request, caller, origin, at_ms=at_ms, retention_days=self.retention_days, replay=replay)
+        if job.replay_mode is ReplayMode.RECORDED:
+            return job
+        return replace(job, reservation=self._reservation(job))
 
     def _reservation(self, job: Job) -> Reservation:
         from promptmill.jobs.reserving import reservation_for

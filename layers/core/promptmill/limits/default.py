@@ -1,4 +1,4 @@
-"""This deployment's plans, from its settings."""
+"""The plans of a deployment, from its settings."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptmill.limits.plan import Limits
+    from promptmill.settings import Settings
 
 
-@cache
-def default_plans() -> Mapping[str, Limits]:
-    """The limits of every plan by its name; ``BrokenContractError`` when a setting cannot be read."""
-    anonymous, user, key = settings().require("anonymous_limits", "user_limits", "key_limits")
+def plans_in(configured: Settings) -> Mapping[str, Limits]:
+    """The limits of every plan by its name; ``BrokenContractError`` when a setting is missing or cannot be read."""
+    anonymous, user, key = configured.require("anonymous_limits", "user_limits", "key_limits")
     try:
         return {
             plan: parse_limits(plan, text) for plan, text in (("anonymous", anonymous), ("user", user), ("key", key))
         }
     except ValueError as error:
         raise BrokenContractError(str(error)) from error
+
+
+@cache
+def default_plans() -> Mapping[str, Limits]:
+    """This process's plans."""
+    return plans_in(settings())

@@ -1,4 +1,4 @@
-"""This deployment's models, from its settings."""
+"""The models of a deployment, from its settings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from promptmill.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from promptmill.settings import Settings
 
-def configured_models() -> Mapping[str, Sequence[str]]:
-    """The aliases of the models to try, best first, by the kind of job."""
-    text_models, image_models = settings().require("text_models", "image_models")
+
+def models_in(configured: Settings) -> Mapping[str, Sequence[str]]:
+    """The aliases of the models to try, best first, by the kind of job; ``BrokenContractError`` without them."""
+    text_models, image_models = configured.require("text_models", "image_models")
     return {
         kind: [alias.strip() for alias in aliases.split(",")]
         for kind, aliases in (("enhance", text_models), ("image", image_models))
     }
+
+
+def configured_models() -> Mapping[str, Sequence[str]]:
+    """This process's models."""
+    return models_in(settings())

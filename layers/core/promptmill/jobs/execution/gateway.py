@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from promptmill.errors import BrokenContractError, NotRedrivable, WorkflowUnavailable
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
+# The most that Step Functions answers with at a time, of either.
 _PAGE_EVENTS = 1000
+_PAGE_EXECUTIONS = 1000
 _FOR_A_PERSON = NOT_WORTH_RETRYING | {
     "InvalidArn",
     "InvalidExecutionInput",
@@ -23,6 +26,15 @@ _FOR_A_PERSON = NOT_WORTH_RETRYING | {
 }
 # AWS's and MiniStack's word for an operation that is not there.
 _UNKNOWN_OPERATION = frozenset({"UnknownOperationException", "InvalidAction"})
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An execution by its name and when it began; ``status`` is ``RUNNING`` or how it ended."""
+
+    name: str
+    status: str
+    started_ms: int
 
 
 class Executions:
@@ -54,6 +66,20 @@ class Executions:
                 if not page.get("nextToken"):
                     return events
                 asked["nextToken"] = page["nextToken"]
+
+    def starts(self, *, page_size: int = _PAGE_EXECUTIONS) -> Iterator[list[Start]]:
+        """The executions there are and were in the last 90 days, the latest first, a page at a time."""
+        asked = {"stateMachineArn": self._state_machine_arn, "maxResults": page_size}
+        while True:
+            with workflow_errors():
+                page = self._client.list_executions(**asked)
+            yield [
+                Start(entry["name"], entry["status"], round(entry["startDate"].timestamp() * 1000))
+                for entry in page["executions"]
+            ]
+            if not page.get("nextToken"):
+                return
+            asked["nextToken"] = page["nextToken"]
 
     def redrive(self, job_id: str) -> None:
         """Goes on with the job's execution from the step it ended in; raises ``NotRedrivable`` when it cannot."""

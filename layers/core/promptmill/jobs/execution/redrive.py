@@ -42,11 +42,16 @@ def redrive_job(job_id: str, *, jobs: JobStore, executions: Executions, at_ms: i
 
     Raises ``JobNotFound``, ``NotRedrivable`` with the reason, and the errors of its parts.
     """
+    redrive = plan_redrive(job_id, jobs=jobs, executions=executions, at_ms=at_ms)
+    executions.redrive(job_id)
+    return redrive
+
+
+def plan_redrive(job_id: str, *, jobs: JobStore, executions: Executions, at_ms: int) -> Redrive:
+    """What ``redrive_job`` would do; raises as it does, but for what only Step Functions can tell."""
     work = jobs.load_source(job_id, None, at_ms=at_ms)
     execution = read_history(executions.history(job_id) or [])
-    step = redrivable_step(work.job, execution, at_ms=at_ms)
-    executions.redrive(job_id)
-    return Redrive(work.job, step, saved_usd(work.calls))
+    return Redrive(work.job, redrivable_step(work.job, execution, at_ms=at_ms), saved_usd(work.calls))
 
 
 def redrivable_step(job: Job, execution: Execution | None, *, at_ms: int) -> str:

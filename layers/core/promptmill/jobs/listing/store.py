@@ -54,7 +54,7 @@ class JobListing:
         with store_errors():
             answer = self._client.query(**self._query(owner, job_filter, limit=limit, after=after))
             named = [_job_id(entry) for entry in answer["Items"]]
-            stored = self._read(named[:limit])
+            stored = self.read(named[:limit])
         jobs = (stored[job_id] for job_id in named[:limit] if job_id in stored)
         return JobPage(
             tuple(
@@ -91,8 +91,11 @@ class JobListing:
             query["ExclusiveStartKey"] = {**key(after, "JOB"), **entry}
         return query
 
-    def _read(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        """The jobs that are there, by id, in consistent reads of what was not read yet."""
+    def read(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        """Of at most 100 jobs those that are there, by id, whosever they are; raises ``StoreUnavailable``.
+
+        In one consistent read, and more of what DynamoDB left out of it.
+        """
         jobs: dict[str, Job] = {}
         keys = [key(job_id, "JOB") for job_id in job_ids]
         for _ in range(READ_ATTEMPTS):

@@ -1,0 +1,102 @@
+"""What all commands have in common: the options ``--stage`` and ``--json``, and how a command ends."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.account import STAGES
+from operations.deployment import find_deployment
+from operations.output import Output
+from promptmill.errors import InvalidInput, PromptmillError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+REFUSED = 1
+INTERRUPTED = 128 + signal.SIGINT
+ENDED = 128 + signal.SIGTERM
+
+R = TypeVar("R")
+
+
+class OperatorGroup(click.Group):
+    """A group of commands whose errors are sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PromptmillError as error:
+            raise click.ClickException(sentence_of(error)) from error
+        except (BotoCoreError, ClientError) as error:
+            raise click.ClickException(str(error)) from error
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def sentence_of(error: PromptmillError) -> str:
+    """What an operator has to know of an error: its detail, what is wrong with which field, and what AWS said."""
+    if isinstance(error, InvalidInput) and error.errors:
+        return "; ".join(f"{pointer.removeprefix('/')} {detail}" for pointer, detail in error.errors)
+    cause = error.__cause__
+    return f"{error.detail} ({cause})" if isinstance(cause, (BotoCoreError, ClientError)) else error.detail
+
+
+def on_a_stage(command: Callable[..., R]) -> Callable[..., R]:
+    """Gives a command the options ``--stage`` and ``--json``, and calls it with the ``Deployment`` and an ``Output``.
+
+    The stack is looked for once the command line is known to be right, by the context's ``obj`` where a test put one.
+    """
+
+    @click.option(
+        "--stage",
+        type=click.Choice([*STAGES, "local"]),
+        default=lambda: "local" if os.environ.get("AWS_ENDPOINT_URL") else "dev",
+        help="The stage; dev, or local in a shell that is set to the local stack.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print each result as a JSON object on a line of its own.")
+    @click.pass_context
+    @functools.wraps(command)
+    def call(context: click.Context, /, *, stage: str, as_json: bool, **arguments: Any) -> R:
+        find = context.obj or find_deployment
+        return command(find(stage), Output(as_json=as_json), **arguments)
+
+    return call
+
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
+def marked(*, dry_run: bool) -> dict[str, bool]:
+    """What the JSON of a change says besides when it was not made."""
+    return {"dry_run": True} if dry_run else {}
+
+
+def confirm(question: str, *, assumed: bool) -> None:
+    """Goes on only when a person at a terminal says yes; ``assumed`` is for who said ``--yes``.
+
+    Raises ``UsageError`` where there is nobody to ask, ``ClickException`` at a no.
+    """
+    if assumed:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("Nobody is there to confirm it: say --yes.")
+    if not click.confirm(question, err=True):
+        raise click.ClickException("Nothing was done.")
+
+
+def unwind_when_ended() -> None:
+    """Has SIGTERM unwind the command, as Ctrl-C does, so that it cleans up behind itself."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        sys.exit(ENDED)
+
+    signal.signal(signal.SIGTERM, end)

@@ -1,0 +1,32 @@
+"""Who changed what: lines of the function log, beside those of the admins' routes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from promptmill.clock import now_ms, timestamp
+
+
+class Journal:
+    """Lines of one operator, who is an ARN; each day has its stream, ``operators/2026-11-21``."""
+
+    def __init__(self, log_group: str, operator: str, client: Any) -> None:
+        self._log_group = log_group
+        self._operator = operator
+        self._client = client
+
+    def note(self, command: str, **ids: str) -> None:
+        """Notes a change that is about to be tried: what cannot be noted is not done.
+
+        Ids and names, never secrets or content. Raises botocore's errors.
+        """
+        at_ms = now_ms()
+        at = timestamp(at_ms)
+        line = {"timestamp": at, "level": "INFO", "message": "operator", "operator": self._operator, "command": command}
+        stream = {"logGroupName": self._log_group, "logStreamName": f"operators/{at[:10]}"}
+        with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
+            self._client.create_log_stream(**stream)
+        event = {"timestamp": at_ms, "message": json.dumps(line | ids)}
+        self._client.put_log_events(**stream, logEvents=[event])
