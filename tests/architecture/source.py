@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "layers" / "core" / "promptmill"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
-# Called by API Gateway, by its authorizers or Cognito, on a schedule, or with messages of a queue; every other function
+# Called by API Gateway, by its authorizers or Cognito, on a schedule, or with what is in a queue; every other function
 # is a step of a workflow.
 API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "redrive_job", "serve_me", "delete_user", "read_limits"} | {
     "administer_access",
     "read_analytics",
 }
 SIGN_IN_FUNCTIONS = {"authorize_caller", "record_sign_in"}
-SCHEDULED_FUNCTIONS = {"sweep_jobs"}
-QUEUE_FUNCTIONS = {"record_analytics"}
+SCHEDULED_FUNCTIONS = {"sweep_jobs", "release_deliveries"}
+QUEUE_FUNCTIONS = {"fan_out_event", "deliver_webhook", "record_analytics"}
 STEP_FUNCTIONS = [
     app
     for app in FUNCTIONS

@@ -10,7 +10,7 @@ import pytest
 from local.rendering import ROOT
 from promptmill.http.prefer import MAX_WAIT_SECONDS
 from promptmill.metrics import NAMESPACE
-from promptmill.providers.deadline import ATTEMPT_SECONDS
+from promptmill.providers.interface import ATTEMPT_SECONDS
 from tests.architecture.machines import MACHINES
 from tests.architecture.metrics import METRICS, is_reported
 from tests.architecture.test_template import LAST_QUEUES

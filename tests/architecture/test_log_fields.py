@@ -18,7 +18,7 @@ FIELDS = {
     *("method", "route", "status", "request_id", "correlation_id", "duration_ms"),
     *("job_id", "kind", "replay_of", "compared_with", "redriven_from", "mode", "left_to"),
     *("user_id", "admin", "key_id", "subject"),
-    *("event_id", "correlation_id", "message_id"),
+    *("webhook_id", "event_id", "message_id", "attempt", "status_code", "reason"),
     *("step", "model", "outcome", "work", "call"),
     *("error", "causes", "place"),
 }
@@ -30,9 +30,9 @@ WRITTEN_BY_CALLERS = {
     *("detail", "args", "response"),
 }
 # One of two words; names and codes.
-ALLOWED_EXPRESSIONS = {"body.mode.value", "_causes(error)"}
+ALLOWED_EXPRESSIONS = {"body.mode.value", "_causes(error)", "attempt.error"}
 # ``note`` is what ``logged_step`` yields.
-FACTS_OF = {"note_in_log", "logged_step", "note", "log_given_up"}
+FACTS_OF = {"note_in_log", "logged_step", "note", "log_given_up", "log_attempt", "log_disabled"}
 # What a step works on that a request has made, and what that request is called.
 MADE_BY_A_REQUEST = {"job_id", "event_id", "delivery_id"}
 CORRELATION = "correlation_id"

@@ -13,7 +13,7 @@ from promptmill.identity.authorizer import KEEP_MS
 from promptmill.jobs.erasure.eraser import PAGE_SIZE
 from promptmill.jobs.erasure.judgement import QUIET_MS
 from promptmill.jobs.requests import EnhanceJob, ImageJob
-from promptmill.providers.deadline import ATTEMPT_SECONDS
+from promptmill.providers.interface import ATTEMPT_SECONDS
 from tests.architecture.machines import (
     DELETION,
     GENERATION,

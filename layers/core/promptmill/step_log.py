@@ -1,4 +1,4 @@
-"""The log lines of workflow steps, one each: which job, of which request, which step, how it ended, how long it took.
+"""The log lines of work that nobody waits for, one each: what it was about, how it ended, how long it took.
 
 A job's ``correlation_id`` is the id of the request that made it; its events carry it too.
 
@@ -43,3 +43,14 @@ def logged_step(step: str, **facts: str) -> Iterator[Callable[..., None]]:
 def log_given_up(work: str, error: Exception, **facts: str) -> None:
     """Logs that a step goes on without some work it can do without, and the name of the error that was in its way."""
     _LOGGER.warning("gave up", extra={"work": work, "error": type(error).__name__, **facts})
+
+
+def log_attempt(**facts: str | int | None) -> None:
+    """Logs one attempt to deliver an event to a webhook; its URL and what it answered are nobody's here."""
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.info("webhook attempt", extra=facts)
+
+
+def log_disabled(**facts: str) -> None:
+    """Logs that nothing is sent to a webhook any more, and why."""
+    _LOGGER.warning("webhook disabled", extra=facts)
