@@ -107,3 +107,32 @@ def found(stack: Stack, alarm: str, text: str) -> dict[str, Any] | None:
             wanted: dict[str, Any] = message
             return wanted
     return None
+
+
+@contextmanager
+def soon_visible(stack: Stack, queue: str) -> Iterator[str]:
+    """The URL of a queue whose messages come back a second after somebody failed with them."""
+    sqs, queue_url = stack.client("sqs"), physical_id(stack, queue)
+    names = ["VisibilityTimeout"]
+    before = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": "1"})
+    try:
+        yield queue_url
+    finally:
+        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=before)
+
+
+@contextmanager
+def nobody_reading(stack: Stack, queue_url: str) -> Iterator[None]:
+    """While no function reads the queue."""
+    functions = stack.client("lambda")
+    names = ["QueueArn"]
+    arn = stack.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]["QueueArn"]
+    mappings = [one["UUID"] for one in functions.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]]
+    for mapping in mappings:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+    finally:
+        for mapping in mappings:
+            functions.update_event_source_mapping(UUID=mapping, Enabled=True)
