@@ -22,7 +22,7 @@ API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "redrive_job", "serve_
 }
 SIGN_IN_FUNCTIONS = {"authorize_caller", "record_sign_in"}
 SCHEDULED_FUNCTIONS = {"sweep_jobs", "release_deliveries"}
-QUEUE_FUNCTIONS = {"fan_out_event", "deliver_webhook", "record_analytics"}
+QUEUE_FUNCTIONS = {"record_analytics", "fan_out_event", "deliver_webhook"}
 STEP_FUNCTIONS = [
     app
     for app in FUNCTIONS

@@ -34,7 +34,7 @@ ALLOWED_EXPRESSIONS = {"body.mode.value", "_causes(error)", "attempt.error"}
 # ``note`` is what ``logged_step`` yields.
 FACTS_OF = {"note_in_log", "logged_step", "note", "log_given_up", "log_attempt", "log_disabled"}
 # What a step works on that a request has made, and what that request is called.
-MADE_BY_A_REQUEST = {"job_id", "event_id", "delivery_id"}
+MADE_BY_A_REQUEST = {"job_id", "event_id"}
 CORRELATION = "correlation_id"
 LINES_OF = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 WRITERS = {"promptmill.http.resolver", "promptmill.step_log"}

@@ -1,6 +1,6 @@
 """The log lines of work that nobody waits for, one each: what it was about, how it ended, how long it took.
 
-A job's ``correlation_id`` is the id of the request that made it; its events carry it too.
+The ``correlation_id`` of a job, of its events and of their deliveries is the id of the request that made the job.
 
 The standard library's logger: with the log format JSON, Lambda writes ``extra`` as fields of the line, and importing
 Powertools for it would double what these functions import.
