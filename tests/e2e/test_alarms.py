@@ -17,6 +17,7 @@ import pytest
 from local.stack import ROOT
 from promptmill.clock import new_id, now_ms, random_hex, timestamp
 from promptmill.events.names import EventName
+from promptmill.events.user_events import user_deleted_event
 from promptmill.events.webhooks.answer import Answer, SendError
 from promptmill.events.webhooks.deliveries.gateway import delivery_queue
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
@@ -106,9 +107,7 @@ def test_a_function_whose_store_hangs_comes_near_its_timeout(stack: Stack, alarm
 
 
 @provokes("ThrottlesAlarm", "ApiFaultsAlarm")
-def test_a_function_that_may_not_run_is_throttled_and_one_whose_table_is_gone_answers_5xx(
-    stack: Stack, api: Api
-) -> None:
+def test_a_function_that_may_not_run_is_throttled_and_one_without_its_store_answers_503(stack: Stack, api: Api) -> None:
     name = physical_id(stack, "ReadLimitsFunction")
     functions = stack.client("lambda")
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -121,9 +120,8 @@ def test_a_function_that_may_not_run_is_throttled_and_one_whose_table_is_gone_an
     by_name = replace(throttles, dimensions=frozenset({("FunctionName", name)}))
     assert sum(point["Sum"] for point in points(stack, by_name, Statistics=["Sum"])) >= 1
 
-    gone = {"PROMPTMILL_CONTROL_TABLE": "promptmill-missing"}
-    with function_changed(stack, "read_limits", variables=gone):
-        assert api.http.get("/v1/me/limits").status_code >= 500
+    with function_changed(stack, "read_limits", variables={"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}):
+        assert api.http.get("/v1/me/limits").status_code == 503
     faults = one_watched(stack, "ApiFaultsAlarm")
     api_id = stack.api_url.split("/")[-2]
     assert stack.client("apigateway").get_rest_api(restApiId=api_id)["name"] == dimension(faults, "ApiName")
@@ -163,17 +161,19 @@ def test_a_request_the_provider_refuses_fails_an_execution_and_is_a_providers_er
 
 
 @provokes("DeletionFailuresAlarm")
-def test_a_deletion_that_may_not_erase_fails(stack: Stack) -> None:
-    user_id = f"usr_{random_hex(16)}"
-    event = {"metadata": {"id": new_id("evt", now_ms()), "owner": user_id}, "data": {}}
-    with function_changed(stack, "erase_user", variables={"PROMPTMILL_LIBRARY_TABLE": "promptmill-missing"}):
-        stack.client("stepfunctions").start_execution(
+def test_a_deletion_whose_function_lacks_a_setting_fails(stack: Stack) -> None:
+    user_id, trace = f"usr_{random_hex(16)}", f"00-{random_hex(16)}-{random_hex(8)}-01"
+    event = user_deleted_event(user_id, at_ms=now_ms(), correlation_id="req-1", traceparent=trace)
+    states = stack.client("stepfunctions")
+    with function_changed(stack, "erase_user", variables={"PROMPTMILL_LIBRARY_TABLE": ""}):
+        started = states.start_execution(
             stateMachineArn=stack.deletion_workflow_arn, name=user_id,
             input=json.dumps({"user_id": user_id, "event": event}),
         )  # fmt: skip
         assert eventually(
             lambda: user_id in executions(stack, "DeletionFailuresAlarm", "ExecutionsFailed", "FAILED") or None
         )
+    assert states.describe_execution(executionArn=started["executionArn"])["error"] == "BrokenContractError"
 
 
 @provokes("InteractionFailuresAlarm", "InteractionsDeadLettersAlarm")
@@ -245,7 +245,7 @@ def test_a_job_the_sweeper_cannot_finish_is_counted_and_each_run_reports(
     past = timestamp(now_ms() - LONG_AGO_MS)
     job = replace(a_job(), created_at=past, deadline_at=past, due_at=past)
     JobStore(stack.jobs_table, stack.client("dynamodb")).add(job)
-    with in_process(stack, "sweep_jobs", PROMPTMILL_CONTROL_TABLE="promptmill-missing") as sweep:
+    with in_process(stack, "sweep_jobs", AWS_ENDPOINT_URL_SFN="http://127.0.0.1:9") as sweep:
         sweep({})
     lines = capsys.readouterr().out
     assert len(reported_values(lines, one_watched(stack, "SweeperAlarm"))) == 1
