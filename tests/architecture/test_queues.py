@@ -64,6 +64,11 @@ def readers() -> dict[str, dict[str, Any]]:
     return {queues[literal(mapping["EventSourceArn"])]: mapping for mapping in mappings}
 
 
+def test_every_queue_that_leads_to_a_dead_letter_queue_is_read_by_a_function_but_the_sample() -> None:
+    leading = {name for name, queue in of_type("AWS::SQS::Queue").items() if "RedrivePolicy" in queue}
+    assert readers().keys() == leading - {"SubscriberQueue"}
+
+
 def test_a_message_stays_hidden_for_as_long_as_its_function_may_need_it() -> None:
     for queue, mapping in readers().items():
         function = re.sub(r"\W", "", literal(mapping["FunctionName"]))
