@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from promptmill.jobs.attempt import run_attempt
+from promptmill.jobs.call_counts import count_call
 from promptmill.jobs.store import JobStore, job_store
 from promptmill.providers.bedrock import BedrockProvider
 from promptmill.providers.interface import Provider
@@ -24,4 +25,5 @@ def lambda_handler(
             step="InvokeBedrock",
             provider=provider or bedrock_provider(),
             jobs=jobs or job_store(),
+            count=count_call,
         )

@@ -1,22 +1,14 @@
 """One ledgered image call to Flux; the images go write-once to S3. Called by GenerationWorkflow.InvokeFlux."""
 
-from functools import cache
 from typing import Any
 
 from promptmill.artifacts.store import ArtifactStore, artifact_store
 from promptmill.jobs.attempt import run_attempt
+from promptmill.jobs.call_counts import count_call
 from promptmill.jobs.store import JobStore, job_store
-from promptmill.providers.flux import FluxProvider
+from promptmill.providers.flux import flux_provider
 from promptmill.providers.interface import Provider
-from promptmill.providers.secret import together_key
-from promptmill.settings import settings
 from promptmill.step_log import logged_step
-
-
-@cache
-def flux_provider() -> FluxProvider:
-    (url,) = settings().require("together_url")
-    return FluxProvider(url, together_key)
 
 
 def lambda_handler(
@@ -37,4 +29,5 @@ def lambda_handler(
             provider=provider or flux_provider(),
             jobs=jobs or job_store(),
             artifacts=artifacts or artifact_store(),
+            count=count_call,
         )

@@ -16,8 +16,11 @@ from tests.support.builders import AT_MS, FakeClock, a_claim, a_job
 from tests.unit.jobs.accounts import MemorySpending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from promptmill.artifacts.store import ArtifactStore
     from promptmill.errors import PromptmillError
+    from promptmill.jobs.ledger import Call
     from promptmill.jobs.model import Job
     from promptmill.jobs.store import JobStore
     from promptmill.jobs.streaming.store import ChunkStore
@@ -50,6 +53,7 @@ def attempt(
     artifacts: ArtifactStore | None = None,
     chunks: ChunkStore | None = None,
     clock: FakeClock | None = None,
+    count: Callable[[Job, Call], None] = lambda _job, _call: None,
 ) -> dict[str, Any]:
     alias = model or (IMAGE_MODEL if job.kind == "image" else TEXT_MODEL)
     clock = clock or FakeClock()
@@ -61,6 +65,7 @@ def attempt(
         jobs=jobs,
         artifacts=artifacts,
         chunks=chunks,
+        count=count,
         clock=clock,
         rest=clock.sleep,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.sam import ROOT
-from promptmill.clock import epoch_ms
+from promptmill.clock import epoch_ms, timestamp
 from promptmill.http.cancel_routes import cancel_api
 from promptmill.http.read_routes import read_api
 from promptmill.http.redrive_routes import redrive_api
@@ -37,11 +37,15 @@ from tests.unit.jobs.fakes import (
 from tests.unit.jobs.settling import World
 from tests.unit.samples.samples import FOLDER, MODELS, SALT, sample
 
+# The functions have the real clock.
+LATER = timestamp(4_000_000_000_000)
+
 
 def a_store(event: dict[str, Any], kind: str, *, assembled: bool) -> MemoryJobStore:
     """A store that has the event's job."""
     jobs = MemoryJobStore()
-    jobs.add(a_job(id=event["job_id"], kind=kind, input=IMAGE_INPUT if kind == "image" else TEXT_INPUT))
+    content = IMAGE_INPUT if kind == "image" else TEXT_INPUT
+    jobs.add(a_job(id=event["job_id"], kind=kind, input=content, deadline_at=LATER))
     if assembled:
         assemble(jobs, event["job_id"])
     return jobs
@@ -213,8 +217,9 @@ def test_replay_recorded_gives_the_answer_of_the_job_its_events_job_replays() ->
     event = sample("replay_recorded")
     source_id = sample("assemble_prompt")["job_id"]
     jobs = MemoryJobStore()
-    jobs.add(a_job(id=source_id, expires_at_seconds=2**33))
-    jobs.add(a_job(id=event["job_id"], replay_of=source_id, replay_mode=ReplayMode.RECORDED, expires_at_seconds=2**33))
+    jobs.add(a_job(id=source_id, expires_at_seconds=2**33, deadline_at=LATER))
+    replayed = {"replay_of": source_id, "replay_mode": ReplayMode.RECORDED}
+    jobs.add(a_job(id=event["job_id"], expires_at_seconds=2**33, deadline_at=LATER, **replayed))
     assemble(jobs, source_id)
     handler("invoke_bedrock")(
         sample("invoke_bedrock"), None, jobs=jobs, provider=FakeProvider(a_text_answer("Write a letter."))

@@ -63,12 +63,14 @@ def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
     jobs: JobStore,
     artifacts: ArtifactStore | None = None,
     chunks: ChunkStore | None = None,
+    count: Callable[[Job, Call], None] = lambda _job, _call: None,
     clock: Callable[[], int] = now_ms,
     rest: Callable[[float], None] = rest,
 ) -> dict[str, Any]:
     """Makes one attempt with one model and returns ``{"usage", "cost"}``, the figures the job's event carries.
 
-    The text of a job that asks for it goes to ``chunks`` as it comes; None is this process's own store.
+    The text of a job that asks for it goes to ``chunks`` as it comes; None is this process's own store. ``count`` is
+    told of the call when it has ended, once, before the ledger is.
     When another run of the step got the job its result first, its figures are returned. Raises the provider's error
     after settling the ledger with it, ``JobSettled`` when the job is over, and, before anything is paid,
     ``DeadlinePassed``, ``ModelUnpriced``, ``ReservationExhausted`` when the job could come to cost more than was
@@ -102,7 +104,8 @@ def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
     try:
         answer = provider.generate(model, request, on_text=text, within_seconds=_seconds_left(job, at_ms=clock()))
     except PromptmillError as error:
-        _settle(jobs, job, work.calls, _failed(call, model, error, at=timestamp(clock())), rest=rest)
+        failed = _failed(call, model, error, at=timestamp(clock()))
+        _settle(jobs, job, work.calls, failed, count=count, rest=rest)
         left_seconds = max(0, epoch_ms(job.deadline_at) - clock()) / 1000
         if isinstance(error, ProviderTimeout) and not left_seconds:
             raise DeadlinePassed from error
@@ -122,11 +125,12 @@ def run_attempt(  # noqa: PLR0913 - each outside part is a parameter
     try:
         result = _result(job, request, answer, artifacts)
     except PromptmillError as error:
-        _settle(jobs, job, work.calls, replace(paid, status=CallStatus.FAILED, error=type(error).__name__), rest=rest)
+        failed = replace(paid, status=CallStatus.FAILED, error=type(error).__name__)
+        _settle(jobs, job, work.calls, failed, count=count, rest=rest)
         raise
     usage = _usage(alias, request, answer, fallback=alias != work.models[0])
     recorded = replace(paid, answer=record(answer, result))
-    job = _settle(jobs, job, work.calls, recorded, rest=rest, result=result, usage=usage)
+    job = _settle(jobs, job, work.calls, recorded, count=count, rest=rest, result=result, usage=usage)
     return _done(job) or {"usage": usage, "cost": job.cost}
 
 
@@ -161,6 +165,7 @@ def _settle(
     others: Sequence[Call],
     call: Call,
     *,
+    count: Callable[[Job, Call], None],
     rest: Callable[[float], None],
     result: dict[str, Any] | None = None,
     usage: dict[str, Any] | None = None,
@@ -170,6 +175,7 @@ def _settle(
     What was paid must be counted, and not be paid again because a write failed: a job that another run changed
     meanwhile, or whose store did not answer, is read again, with its ledger. Raises ``StoreUnavailable``.
     """
+    count(job, call)
     for attempt in range(1, _SETTLE_ATTEMPTS + 1):
         cost = _cost([*others, call])
         try:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from promptmill.errors import error_classes
 from promptmill.limits.money import to_nanousd
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class Call:
     error: str | None = None
     provider_request_id: str | None = None
     answer: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def outcome(self) -> str:
+        """The status of a call that has no error, else the error's code."""
+        return error_classes()[self.error].code if self.error else self.status.value
 
 
 @dataclass(frozen=True, slots=True)

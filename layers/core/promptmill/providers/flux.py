@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -27,6 +28,7 @@ from promptmill.providers.failures import failure
 from promptmill.providers.flux_errors import refused
 from promptmill.providers.image_format import read_format
 from promptmill.providers.interface import ATTEMPT_SECONDS, Answer, Image, ImageRequest, Usage
+from promptmill.settings import settings
 
 if TYPE_CHECKING:
     import socket
@@ -224,3 +226,12 @@ def _image(entry: dict[str, Any], request: ImageRequest) -> Image:
     if (found.width, found.height) != (request.width, request.height):
         raise ValueError("a picture has another size than asked for")
     return Image(content=content, content_type=found.content_type, width=found.width, height=found.height)
+
+
+@cache
+def flux_provider() -> FluxProvider:
+    """This process's provider."""
+    from promptmill.providers.secret import together_key
+
+    (url,) = settings().require("together_url")
+    return FluxProvider(url, together_key)
