@@ -27,8 +27,10 @@ class Logs:
 
     def __init__(self) -> None:
         self.lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.asked_for_streams = 0
 
     def create_log_stream(self, *, logGroupName: str, logStreamName: str) -> None:  # noqa: N803 - boto3's names
+        self.asked_for_streams += 1
         if (logGroupName, logStreamName) in self.lines:
             raise StreamExists
         self.lines[logGroupName, logStreamName] = []
@@ -50,6 +52,8 @@ def test_each_change_is_a_line_that_says_who_made_it() -> None:
     journal = Journal("/promptmill/dev/functions", OPERATOR, logs)
     journal.note("jobs cancel", job_id="job_1")
     journal.note("keys create", key_id="key_1", owner=USER)
+    assert logs.asked_for_streams == 1
+    Journal("/promptmill/dev/functions", OPERATOR, logs).note("keys revoke", key_id="key_1")
     (((group, stream), events),) = logs.lines.items()
     lines = [json.loads(event["message"]) for event in events]
     assert (group, stream) == ("/promptmill/dev/functions", f"operators/{lines[0]['timestamp'][:10]}")
@@ -58,6 +62,7 @@ def test_each_change_is_a_line_that_says_who_made_it() -> None:
     assert lines == [
         said | {"command": "jobs cancel", "job_id": "job_1"},
         said | {"command": "keys create", "key_id": "key_1", "owner": USER},
+        said | {"command": "keys revoke", "key_id": "key_1"},
     ]
 
 
