@@ -17,6 +17,7 @@ from operations.rebuild import Place, Rebuild
 from promptmill.analytics.store import RollupStore
 from promptmill.artifacts.store import ArtifactStore
 from promptmill.events.publish import EventBus
+from promptmill.gateway import signing
 from promptmill.idempotency.store import IdempotencyStore
 from promptmill.identity.api_keys.store import ApiKeyStore
 from promptmill.identity.overrides.store import OverrideStore
@@ -53,7 +54,7 @@ class Deployment:
         self._session = session
         self._clients: dict[str, Any] = {}
 
-    def said(self, name: str) -> str:
+    def value_of(self, name: str) -> str:
         """An output or a parameter of the stack; raises a ``ClickException`` where it does not have it."""
         if name not in self._described:
             raise click.ClickException(f"The stack of stage {self.stage} says no {name}: deploy it again.")
@@ -62,8 +63,7 @@ class Deployment:
     def client(self, service: str) -> Any:
         """The client of an AWS service."""
         if service not in self._clients:
-            # Links to artifacts as promptmill.gateway signs them; of other services v4 is the only signature.
-            config = Config(retries={"mode": "standard"}, signature_version="s3v4" if service == "s3" else None)
+            config = Config(retries={"mode": "standard"}, **signing(service))
             self._clients[service] = self._session.client(service, config=config)
         return self._clients[service]
 
@@ -74,7 +74,7 @@ class Deployment:
 
     @cached_property
     def journal(self) -> Journal:
-        return Journal(self.said("FunctionLogGroupName"), self.operator, self.client("logs"))
+        return Journal(self.value_of("FunctionLogGroupName"), self.operator, self.client("logs"))
 
     @cached_property
     def jobs(self) -> JobStore:
@@ -102,7 +102,7 @@ class Deployment:
 
     @cached_property
     def bus(self) -> EventBus:
-        return EventBus(self.said("EventBusName"), self.client("events"))
+        return EventBus(self.value_of("EventBusName"), self.client("events"))
 
     @cached_property
     def spending(self) -> SpendingStore:
@@ -114,7 +114,7 @@ class Deployment:
 
     @cached_property
     def plans(self) -> Mapping[str, Limits]:
-        return plans_of(self.said("AnonymousLimits"), self.said("UserLimits"), self.said("KeyLimits"))
+        return plans_of(self.value_of("AnonymousLimits"), self.value_of("UserLimits"), self.value_of("KeyLimits"))
 
     @cached_property
     def overrides(self) -> OverrideStore:
@@ -126,7 +126,7 @@ class Deployment:
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
-        return ArtifactStore(self.said("ArtifactsBucketName"), self.client("s3"))
+        return ArtifactStore(self.value_of("ArtifactsBucketName"), self.client("s3"))
 
     @cached_property
     def reader(self) -> ExecutionReader:
@@ -139,8 +139,8 @@ class Deployment:
     @cached_property
     def intake(self) -> Intake:
         records = IdempotencyStore(self._control_table, self.client("dynamodb"))
-        models = models_of(self.said("TextModels"), self.said("ImageModels"))
-        retention_days = int(self.said("JobRetentionDays"))
+        models = models_of(self.value_of("TextModels"), self.value_of("ImageModels"))
+        retention_days = int(self.value_of("JobRetentionDays"))
         return Intake(self.jobs, self.rates, self.workflow, records, self.plans, models, retention_days)
 
     @cached_property
@@ -158,19 +158,19 @@ class Deployment:
 
     @property
     def _jobs_table(self) -> str:
-        return self.said("JobsTableName")
+        return self.value_of("JobsTableName")
 
     @property
     def _control_table(self) -> str:
-        return self.said("ControlTableName")
+        return self.value_of("ControlTableName")
 
     @property
     def _library_table(self) -> str:
-        return self.said("LibraryTableName")
+        return self.value_of("LibraryTableName")
 
     @property
     def _state_machine_arn(self) -> str:
-        return self.said("StateMachineArn")
+        return self.value_of("StateMachineArn")
 
 
 def find_deployment(stage: str, *, session: Any = None) -> Deployment:

@@ -64,7 +64,8 @@ def cancel(
         output.remark("No such jobs.")
         return
     if not job_ids and not dry_run:
-        confirm(f"Cancel {len(chosen)} jobs of stage {deployment.stage}?", assumed=yes)
+        jobs = "1 job" if len(chosen) == 1 else f"{len(chosen)} jobs"
+        confirm(f"Cancel {jobs} of stage {deployment.stage} (--dry-run lists them)?", assumed=yes)
 
     def act(job_id: str) -> tuple[dict[str, Any], str]:
         if dry_run:

@@ -164,7 +164,7 @@ def test_a_part_that_the_stack_does_not_have_is_missed_where_it_is_needed() -> N
 
 def test_what_a_stack_is_asked_for_is_an_output_or_a_parameter_of_the_template() -> None:
     template = read_template()
-    asked = re.findall(r'\.said\("(\w+)"\)', "".join(file.read_text() for file in OPERATIONS.glob("*.py")))
+    asked = re.findall(r'\.value_of\("(\w+)"\)', "".join(file.read_text() for file in OPERATIONS.glob("*.py")))
     assert len(asked) > 10
     assert set(asked) <= template["Outputs"].keys() | template["Parameters"].keys()
 
