@@ -146,12 +146,12 @@ class Deployment:
     @cached_property
     def rebuild(self) -> Rebuild:
         place = Place(
-            table=self.said("AnalyticsTableName"),
-            archive=self.said("EventArchiveName"),
-            bus_arn=self.said("EventBusArn"),
-            rule_arn=self.said("AnalyticsRuleArn"),
-            queue_url=self.said("AnalyticsQueueUrl"),
-            mapping_id=self.said("AnalyticsMappingId"),
+            table=self.value_of("AnalyticsTableName"),
+            archive=self.value_of("EventArchiveName"),
+            bus_arn=self.value_of("EventBusArn"),
+            rule_arn=self.value_of("AnalyticsRuleArn"),
+            queue_url=self.value_of("AnalyticsQueueUrl"),
+            mapping_id=self.value_of("AnalyticsMappingId"),
         )
         dynamodb = self.client("dynamodb")
         return Rebuild(place, RollupStore(place.table, dynamodb), UserStore(self._library_table, dynamodb), self.client)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from promptmill.errors import error_classes
+from promptmill.error_codes import error_classes
 from promptmill.events.catalogue import ON_THE_BUS
 from promptmill.events.names import EventName
 from promptmill.jobs.model import KINDS

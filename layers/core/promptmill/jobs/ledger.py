@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from promptmill.errors import error_classes
+from promptmill.error_codes import error_classes
 from promptmill.limits.money import to_nanousd
 
 if TYPE_CHECKING:
