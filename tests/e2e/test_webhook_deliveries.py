@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from local.stack import STACK_NAME, Stack
-from promptmill.clock import random_hex
+from promptmill.clock import now_ms, random_hex
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
 from promptmill.events.webhooks.endpoints.store import EndpointStore
-from promptmill.events.webhooks.model import Delivery, DeliveryStatus, Webhook
+from promptmill.events.webhooks.model import Attempt, Delivery, DeliveryStatus, Webhook
 from tests.integration.webhook_world import answering
 from tests.support.api import Api, eventually, user_at
+from tests.support.deliveries import a_delivery
 from tests.support.receiver import Receiver
 from tests.support.webhooks import a_webhook
 
@@ -106,3 +109,16 @@ def test_a_message_nobody_can_read_ends_in_the_dead_letter_queue(stack: Stack, q
         assert eventually(arrived)
     finally:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=usual)
+
+
+def test_of_many_functions_at_one_time_one_has_the_attempt(stack: Stack) -> None:
+    stores = [DeliveryStore(stack.webhooks_table, stack.client("dynamodb")) for _ in range(8)]
+    for _ in range(5):
+        at_ms = now_ms()
+        delivery = a_delivery(at_ms=at_ms)
+        assert stores[0].add(delivery, at_ms=at_ms)
+        claim = partial(DeliveryStore.claim, webhook_id=delivery.webhook_id, delivery_id=delivery.id, at_ms=at_ms)
+        with ThreadPoolExecutor(len(stores)) as pool:
+            found = [one for one in pool.map(claim, stores) if one is not None]
+        assert [one.begun for one in found] == [1]
+        stores[0].record(found[0], Attempt(delivery.created_at, 0), DeliveryStatus.FAILED, at_ms=at_ms)
