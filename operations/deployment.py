@@ -30,51 +30,34 @@ from promptmill.jobs.listing.store import JobListing
 from promptmill.jobs.settling.settlement import Settlement
 from promptmill.jobs.settling.store import SettlingStore
 from promptmill.jobs.store import JobStore
-from promptmill.limits.default import plans_in
+from promptmill.limits.default import plans_of
 from promptmill.limits.spending.store import SpendingStore
 from promptmill.limits.store import RateStore
-from promptmill.providers.default import models_in
-from promptmill.settings import Settings
+from promptmill.providers.default import models_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptmill.limits.plan import Limits
 
-_SETTINGS = {
-    "jobs_table": "JobsTableName",
-    "control_table": "ControlTableName",
-    "library_table": "LibraryTableName",
-    "webhooks_table": "WebhooksTableName",
-    "analytics_table": "AnalyticsTableName",
-    "artifacts_bucket": "ArtifactsBucketName",
-    "state_machine_arn": "StateMachineArn",
-    "event_bus": "EventBusName",
-    "text_models": "TextModels",
-    "image_models": "ImageModels",
-    "anonymous_limits": "AnonymousLimits",
-    "user_limits": "UserLimits",
-    "key_limits": "KeyLimits",
-    "job_retention_days": "JobRetentionDays",
-}
-"""The settings of the functions, by the output or the parameter of the stack that says the same."""
-
 
 class Deployment:
     """The stack of one stage. Its parts are made when they are first asked for, each as the functions have it.
 
-    ``described`` has the stack's outputs and parameters by their names. A setting that the stack does not say is
-    missing only where it is needed.
+    ``described`` has the stack's outputs and parameters by their names.
     """
 
     def __init__(self, stage: str, described: Mapping[str, str], session: Any) -> None:
         self.stage = stage
-        self.described = described
-        self.settings = Settings(
-            stage=stage, **{field: described.get(name) or None for field, name in _SETTINGS.items()}
-        )
+        self._described = described
         self._session = session
         self._clients: dict[str, Any] = {}
+
+    def said(self, name: str) -> str:
+        """An output or a parameter of the stack; raises a ``ClickException`` where it does not have it."""
+        if name not in self._described:
+            raise click.ClickException(f"The stack of stage {self.stage} says no {name}: deploy it again.")
+        return self._described[name]
 
     def client(self, service: str) -> Any:
         """The client of an AWS service."""
@@ -91,7 +74,7 @@ class Deployment:
 
     @cached_property
     def journal(self) -> Journal:
-        return Journal(self.described["FunctionLogGroupName"], self.operator, self.client("logs"))
+        return Journal(self.said("FunctionLogGroupName"), self.operator, self.client("logs"))
 
     @cached_property
     def jobs(self) -> JobStore:
@@ -119,8 +102,7 @@ class Deployment:
 
     @cached_property
     def bus(self) -> EventBus:
-        (name,) = self.settings.require("event_bus")
-        return EventBus(name, self.client("events"))
+        return EventBus(self.said("EventBusName"), self.client("events"))
 
     @cached_property
     def spending(self) -> SpendingStore:
@@ -132,7 +114,7 @@ class Deployment:
 
     @cached_property
     def plans(self) -> Mapping[str, Limits]:
-        return plans_in(self.settings)
+        return plans_of(self.said("AnonymousLimits"), self.said("UserLimits"), self.said("KeyLimits"))
 
     @cached_property
     def overrides(self) -> OverrideStore:
@@ -144,8 +126,7 @@ class Deployment:
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
-        (bucket,) = self.settings.require("artifacts_bucket")
-        return ArtifactStore(bucket, self.client("s3"))
+        return ArtifactStore(self.said("ArtifactsBucketName"), self.client("s3"))
 
     @cached_property
     def reader(self) -> ExecutionReader:
@@ -157,40 +138,39 @@ class Deployment:
 
     @cached_property
     def intake(self) -> Intake:
-        (retention,) = self.settings.require("job_retention_days")
         records = IdempotencyStore(self._control_table, self.client("dynamodb"))
-        models = models_in(self.settings)
-        return Intake(self.jobs, self.rates, self.workflow, records, self.plans, models, int(retention))
+        models = models_of(self.said("TextModels"), self.said("ImageModels"))
+        retention_days = int(self.said("JobRetentionDays"))
+        return Intake(self.jobs, self.rates, self.workflow, records, self.plans, models, retention_days)
 
     @cached_property
     def rebuild(self) -> Rebuild:
-        (table,) = self.settings.require("analytics_table")
         place = Place(
-            table=table,
-            archive=self.described["EventArchiveName"],
-            bus_arn=self.described["EventBusArn"],
-            rule_arn=self.described["AnalyticsRuleArn"],
-            queue_url=self.described["AnalyticsQueueUrl"],
-            mapping_id=self.described["AnalyticsMappingId"],
+            table=self.said("AnalyticsTableName"),
+            archive=self.said("EventArchiveName"),
+            bus_arn=self.said("EventBusArn"),
+            rule_arn=self.said("AnalyticsRuleArn"),
+            queue_url=self.said("AnalyticsQueueUrl"),
+            mapping_id=self.said("AnalyticsMappingId"),
         )
         dynamodb = self.client("dynamodb")
-        return Rebuild(place, RollupStore(table, dynamodb), UserStore(self._library_table, dynamodb), self.client)
+        return Rebuild(place, RollupStore(place.table, dynamodb), UserStore(self._library_table, dynamodb), self.client)
 
     @property
     def _jobs_table(self) -> str:
-        return self.settings.require("jobs_table")[0]
+        return self.said("JobsTableName")
 
     @property
     def _control_table(self) -> str:
-        return self.settings.require("control_table")[0]
+        return self.said("ControlTableName")
 
     @property
     def _library_table(self) -> str:
-        return self.settings.require("library_table")[0]
+        return self.said("LibraryTableName")
 
     @property
     def _state_machine_arn(self) -> str:
-        return self.settings.require("state_machine_arn")[0]
+        return self.said("StateMachineArn")
 
 
 def find_deployment(stage: str, *, session: Any = None) -> Deployment:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptmill.http.schemas import Problem
-from tests.e2e.test_operations import stopped_in_its_model_call
+from tests.e2e.test_command import stopped_in_its_model_call
 from tests.support.api import Api, new_address
 from tests.support.credentials import owner_of
 from tests.support.recipes import job

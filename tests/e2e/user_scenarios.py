@@ -17,7 +17,7 @@ from promptmill.identity.users.model import sign_in_of
 from promptmill.identity.users.store import key as user_key
 from promptmill.jobs.model import JobStatus
 from tests.e2e.scenarios import METHOD_ARN, Scenario, World, a_user, signed_in, the_body
-from tests.e2e.test_operations import stopped_in_its_model_call
+from tests.e2e.test_command import stopped_in_its_model_call
 from tests.support.api import Api, new_address
 from tests.support.credentials import plant_key, plant_user
 from tests.support.deliveries import a_delivery

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +11,9 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from botocore.stub import Stubber
 
 from promptmill import errors
-from promptmill.jobs.execution.gateway import Executions
+from promptmill.jobs.execution.gateway import Executions, Start
 from tests.integration.tables import client
-from tests.support.builders import a_job_id
+from tests.support.builders import AT_MS, a_job_id
 from tests.unit.execution.histories import failed_in, two_retries
 
 if TYPE_CHECKING:
@@ -81,8 +82,23 @@ def test_what_cannot_be_redriven_is_refused_with_the_reason(
     assert detail in caught.value.detail
 
 
+def test_the_executions_there_are_come_page_by_page_the_latest_first(executions: Executions, stub: Stubber) -> None:
+    asked = {"stateMachineArn": MACHINE, "maxResults": 1000}
+
+    def entry(name: str, status: str, at_ms: int) -> dict[str, Any]:
+        at = datetime.fromtimestamp(at_ms / 1000, UTC)
+        return {"executionArn": ARN, "stateMachineArn": MACHINE, "name": name, "status": status, "startDate": at}
+
+    later, earlier = entry("b", "RUNNING", AT_MS + 1), entry("a", "FAILED", AT_MS)
+    stub.add_response("list_executions", {"executions": [later], "nextToken": "t1"}, asked)
+    stub.add_response("list_executions", {"executions": [earlier]}, asked | {"nextToken": "t1"})
+    assert list(executions.starts()) == [[Start("b", "RUNNING", AT_MS + 1)], [Start("a", "FAILED", AT_MS)]]
+    stub.assert_no_pending_responses()
+
+
 USES: dict[str, Callable[[Executions], object]] = {
     "get_execution_history": lambda executions: executions.history(JOB_ID),
+    "list_executions": lambda executions: list(executions.starts()),
     "redrive_execution": lambda executions: executions.redrive(JOB_ID),
 }
 

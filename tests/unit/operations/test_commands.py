@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib import import_module
 from types import SimpleNamespace
@@ -12,12 +13,15 @@ import pytest
 from botocore.exceptions import ClientError, NoRegionError
 from click.testing import CliRunner
 
-from local.rendering import ROOT
+from local.rendering import ROOT, read_template
 from operations.__main__ import main, operations
 from operations.deployment import find_deployment
 from promptmill import errors
 from tests.support.builders import a_job_id
 from tests.unit.operations.stage import Stage
+
+OPERATIONS = ROOT / "operations"
+LIMITS = "requests_per_minute=1,burst=2,concurrent_jobs=3,images_per_day=4,daily_usd=5.00"
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -142,24 +146,27 @@ def test_the_stack_of_a_stage_is_found_by_its_outputs_and_parameters() -> None:
     asked: list[Any] = []
     outputs = {"JobsTableName": "jobs", "StateMachineArn": "arn:aws:states:eu-west-1:1:stateMachine:m"}
     parameters = {"JobRetentionDays": "14", "TextModels": "nova-2-lite", "ImageModels": "flux-schnell"}
+    parameters |= dict.fromkeys(("AnonymousLimits", "UserLimits", "KeyLimits"), LIMITS)
+    outputs["ControlTableName"] = "control"
     deployment = find_deployment("staging", session=a_session(outputs, parameters, asked))
     assert asked == ["cloudformation", {"StackName": "promptmill-staging"}]
     assert deployment.executions.arn("job_x") == "arn:aws:states:eu-west-1:1:execution:m:job_x"
-    assert deployment.settings.require("job_retention_days", "text_models") == ("14", "nova-2-lite")
+    assert deployment.intake.retention_days == 14
+    assert deployment.intake.configured["enhance"] == ["nova-2-lite"]
+    assert deployment.plans["key"].allowance.images_per_day == 4
 
 
 def test_a_part_that_the_stack_does_not_have_is_missed_where_it_is_needed() -> None:
     deployment = find_deployment("dev", session=a_session({}, {}, []))
-    with pytest.raises(errors.BrokenContractError, match="PROMPTMILL_JOBS_TABLE"):
+    with pytest.raises(click.ClickException, match="JobsTableName"):
         _ = deployment.jobs
 
 
-def test_every_setting_is_an_output_or_a_parameter_of_the_template() -> None:
-    from local.rendering import read_template
-    from operations.deployment import _SETTINGS
-
+def test_what_a_stack_is_asked_for_is_an_output_or_a_parameter_of_the_template() -> None:
     template = read_template()
-    assert set(_SETTINGS.values()) <= template["Outputs"].keys() | template["Parameters"].keys()
+    asked = re.findall(r'\.said\("(\w+)"\)', "".join(file.read_text() for file in OPERATIONS.glob("*.py")))
+    assert len(asked) > 10
+    assert set(asked) <= template["Outputs"].keys() | template["Parameters"].keys()
 
 
 @pytest.mark.parametrize(
@@ -181,5 +188,5 @@ def test_a_stage_that_is_not_there_is_said_with_the_reason(error: Exception) -> 
 
 def test_the_local_stage_is_not_looked_for_in_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with pytest.raises(click.ClickException, match="source .local/env"):
+    with pytest.raises(click.ClickException, match=r"source \.local/env"):
         find_deployment("local", session=a_session({}, {}, []))

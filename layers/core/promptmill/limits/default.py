@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from promptmill.limits.plan import Limits
-    from promptmill.settings import Settings
 
 
-def plans_in(configured: Settings) -> Mapping[str, Limits]:
-    """The limits of every plan by its name; ``BrokenContractError`` when a setting is missing or cannot be read."""
-    anonymous, user, key = configured.require("anonymous_limits", "user_limits", "key_limits")
+def plans_of(anonymous: str, user: str, key: str) -> Mapping[str, Limits]:
+    """The limits of every plan by its name, as a deployment writes them; ``BrokenContractError`` for no limits."""
     try:
         return {
             plan: parse_limits(plan, text) for plan, text in (("anonymous", anonymous), ("user", user), ("key", key))
@@ -30,4 +28,4 @@ def plans_in(configured: Settings) -> Mapping[str, Limits]:
 @cache
 def default_plans() -> Mapping[str, Limits]:
     """This process's plans."""
-    return plans_in(settings())
+    return plans_of(*settings().require("anonymous_limits", "user_limits", "key_limits"))

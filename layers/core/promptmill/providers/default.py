@@ -9,12 +9,9 @@ from promptmill.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from promptmill.settings import Settings
 
-
-def models_in(configured: Settings) -> Mapping[str, Sequence[str]]:
-    """The aliases of the models to try, best first, by the kind of job; ``BrokenContractError`` without them."""
-    text_models, image_models = configured.require("text_models", "image_models")
+def models_of(text_models: str, image_models: str) -> Mapping[str, Sequence[str]]:
+    """The aliases of the models to try, best first, by the kind of job, as a deployment writes them."""
     return {
         kind: [alias.strip() for alias in aliases.split(",")]
         for kind, aliases in (("enhance", text_models), ("image", image_models))
@@ -23,4 +20,4 @@ def models_in(configured: Settings) -> Mapping[str, Sequence[str]]:
 
 def configured_models() -> Mapping[str, Sequence[str]]:
     """This process's models."""
-    return models_in(settings())
+    return models_of(*settings().require("text_models", "image_models"))
