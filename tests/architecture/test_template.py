@@ -37,8 +37,8 @@ SECTIONS = {
     "alarms": {"AWS::CloudWatch::Alarm"},
 }  # fmt: skip
 TOP_LEVEL = (
-    "AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Conditions", "Globals",
-    "Resources", "Outputs",
+    "AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Rules", "Conditions",
+    "Globals", "Resources", "Outputs",
 )  # fmt: skip
 
 # Queues that are the end of the line: an alarm watches them, a person empties them.
@@ -228,12 +228,19 @@ def test_what_can_carry_tags_carries_them(template: dict[str, Any]) -> None:
 
 def test_every_parameter_is_described_used_and_in_the_operations_page(template: dict[str, Any]) -> None:
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    text = str({section: template[section] for section in ("Conditions", "Globals", "Resources", "Outputs")})
+    text = str({section: template[section] for section in ("Rules", "Conditions", "Globals", "Resources", "Outputs")})
     for name, parameter in template["Parameters"].items():
         assert parameter.get("Description"), name
         assert "Default" in parameter, name
         assert f"'Ref': '{name}'" in text or f"${{{name}}}" in text, f"{name} is not used"
         assert f"`{name}`" in operations, f"docs/operations.md does not name {name}"
+
+
+def test_only_the_local_stage_may_send_webhooks_to_the_machine_it_runs_on(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["WebhookLoopbackCa"]["Default"] == ""
+    rule = template["Rules"]["WebhooksLeaveTheMachine"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "local"]}]}
+    assert [a["Assert"] for a in rule["Assertions"]] == [{"Fn::Equals": [{"Ref": "WebhookLoopbackCa"}, ""]}]
 
 
 def test_every_output_and_alarm_is_in_the_operations_page(template: dict[str, Any]) -> None:
