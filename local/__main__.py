@@ -1,8 +1,9 @@
-"""``python -m local up|down|demo|sign-in``: see the Makefile, which is how all but the last are meant to be run."""
+"""``python -m local up|down|demo|sign-in|receive-webhooks``: the Makefile is how the first three are to be run."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -12,21 +13,43 @@ from local.stack import ROOT, Stack, StackError, down, is_alive, read_stack, up
 FOLDER = ROOT / ".local"
 
 
+def stack_folder() -> Path:
+    """Of the stack whose ``env`` this shell has read, or of the one that `make up` starts."""
+    return Path(os.environ.get("PROMPTMILL_STACK") or FOLDER)
+
+
 def running_stack() -> Stack:
-    """The stack whose ``env`` this shell has read, or the one that `make up` started."""
-    folder = Path(os.environ.get("PROMPTMILL_STACK") or FOLDER)
+    """The stack of ``stack_folder``; raises ``StackError`` when it is not running."""
+    folder = stack_folder()
     stack = read_stack(folder)
     if stack is None or not is_alive(stack.pid, folder):
         raise StackError("the local stack is not running: `make up` starts it")
     return stack
 
 
+def receive_webhooks(port: int, secret: str | None) -> None:
+    """Prints what webhooks bring to this machine, until Ctrl-C."""
+    from local.webhook_receiver import WebhookReceiver
+
+    folder = stack_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        receiver = WebhookReceiver(folder, port, secret, lambda text: print(text, flush=True))
+    except (OSError, ValueError) as error:
+        raise StackError(f"cannot receive webhooks: {error}") from error
+    with receiver, contextlib.suppress(KeyboardInterrupt):
+        print(f"Receiving webhooks at {receiver.url} until Ctrl-C", flush=True)
+        receiver.serve_forever()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "demo", "sign-in"])
+    parser.add_argument("command", choices=["up", "down", "demo", "sign-in", "receive-webhooks"])
     parser.add_argument("--fresh", action="store_true", help="with up: start empty")
     parser.add_argument("--email", help="with sign-in: whose access token to print")
     parser.add_argument("--role", choices=["operator", "admin"], help="with sign-in: what they are besides a user")
+    parser.add_argument("--secret", help="with receive-webhooks: the webhook's, to check signatures with")
+    parser.add_argument("--port", type=int, default=8443, help="with receive-webhooks: where to listen (%(default)s)")
     arguments = parser.parse_args()
     try:
         match arguments.command:
@@ -53,6 +76,8 @@ def main() -> int:
                 if "@" not in email.strip("@"):
                     parser.error(f"not an e-mail address: {email}")
                 print(sign_in(running_stack(), email, role=arguments.role).access)
+            case "receive-webhooks":
+                receive_webhooks(arguments.port, arguments.secret)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

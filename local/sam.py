@@ -132,7 +132,8 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def _overrides(parameters: Mapping[str, str]) -> list[str]:
-    return [f"{name}={value}" for name, value in parameters.items()]
+    # SAM takes what follows a space for the next parameter, and a path may have one.
+    return [f'{name}="{value}"' for name, value in parameters.items()]
 
 
 def _run(log: Path, command: str, *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> None:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.certificates import keep_certificates
 from local.environment import shell_environment
 from local.ministack_differences import mend_differences
 from local.providers.issuer import AUTHORIZED_PARTY
@@ -223,6 +224,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         "BedrockUrl": providers_url,
         "ClerkIssuer": f"{providers_url}{ISSUER_PATH}",
         "ClerkAuthorizedParties": AUTHORIZED_PARTY,
+        "WebhookLoopbackCa": str(keep_certificates(folder.resolve())),
         **({} if real_images else {"TogetherUrl": f"{providers_url}/v1"}),
         **parameters,
     }

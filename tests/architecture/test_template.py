@@ -31,14 +31,14 @@ SECTIONS = {
     "data": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret"},
     "events": {
         "AWS::Events::EventBus", "AWS::Events::Archive", "AWS::Events::Rule",
-        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::IAM::Role",
+        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::IAM::Role", "AWS::SSM::Parameter",
     },
     "logs": {"AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy", "AWS::Logs::QueryDefinition"},
     "alarms": {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Budgets::Budget"},
 }  # fmt: skip
 TOP_LEVEL = (
-    "AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Conditions", "Globals",
-    "Resources", "Outputs",
+    "AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Rules", "Conditions",
+    "Globals", "Resources", "Outputs",
 )  # fmt: skip
 
 # Queues that are the end of the line: an alarm watches them, a person empties them.
@@ -205,7 +205,7 @@ def test_what_is_stateful_says_what_becomes_of_it(template: dict[str, Any]) -> N
 def test_what_can_carry_tags_carries_them(template: dict[str, Any]) -> None:
     taggable = {
         "AWS::Serverless::Api", "AWS::Serverless::StateMachine", "AWS::DynamoDB::Table", "AWS::S3::Bucket",
-        "AWS::SQS::Queue", "AWS::Events::EventBus", "AWS::SecretsManager::Secret",
+        "AWS::SQS::Queue", "AWS::Events::EventBus", "AWS::SecretsManager::Secret", "AWS::SSM::Parameter",
     }  # fmt: skip
     for name, resource in template["Resources"].items():
         if resource["Type"] in taggable:
@@ -216,12 +216,19 @@ def test_what_can_carry_tags_carries_them(template: dict[str, Any]) -> None:
 
 def test_every_parameter_is_described_used_and_in_the_operations_page(template: dict[str, Any]) -> None:
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    text = str({section: template[section] for section in ("Conditions", "Globals", "Resources", "Outputs")})
+    text = str({section: template[section] for section in ("Rules", "Conditions", "Globals", "Resources", "Outputs")})
     for name, parameter in template["Parameters"].items():
         assert parameter.get("Description"), name
         assert "Default" in parameter, name
         assert f"'Ref': '{name}'" in text or f"${{{name}}}" in text, f"{name} is not used"
         assert f"`{name}`" in operations, f"docs/operations.md does not name {name}"
+
+
+def test_only_the_local_stage_may_send_webhooks_to_the_machine_it_runs_on(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["WebhookLoopbackCa"]["Default"] == ""
+    rule = template["Rules"]["WebhooksLeaveTheMachine"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Stage"}, "local"]}]}
+    assert [a["Assert"] for a in rule["Assertions"]] == [{"Fn::Equals": [{"Ref": "WebhookLoopbackCa"}, ""]}]
 
 
 def test_every_output_and_alarm_is_in_the_operations_page(template: dict[str, Any]) -> None:

@@ -146,11 +146,11 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 def _read_request(sock: socket.socket) -> Received | None:
     with sock.makefile("rb") as stream:
-        line = stream.readline().decode()
+        line = stream.readline().decode("latin-1")
         if not line:
             return None
         headers: dict[str, str] = {}
-        while field := stream.readline().decode().strip():
+        while field := stream.readline().decode("latin-1").strip():
             name, _, value = field.partition(":")
             headers[name.lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", "0")))

@@ -10,11 +10,14 @@ from tests.support.loopback import Loopback, http_answer
 
 
 class Receiver(Loopback):
-    """``authority`` is the file with the certificate to trust; the server's own is for localhost and ``names``."""
+    """``authority`` is the file with the certificate to trust; the server's own is for localhost and ``names``.
+
+    It answers 204 until a test says otherwise.
+    """
 
     def __init__(self, folder: Path, *names: str) -> None:
-        context: ssl.SSLContext = server_context(folder, *names)
-        super().__init__(lambda sock: context.wrap_socket(sock, server_side=True))
+        self.context: ssl.SSLContext = server_context(folder, *names)
+        super().__init__(lambda sock: self.context.wrap_socket(sock, server_side=True))
         self.authority = str(keep_certificates(folder, *names))
         self.answers(http_answer(204))
 

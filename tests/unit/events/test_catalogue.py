@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from promptmill.events.catalogue import ON_THE_BUS
 from promptmill.events.names import EventName
 from promptmill.jobs.model import KINDS
 from tests.architecture.source import FUNCTIONS, PACKAGE, closure
-from tests.support.published import CATALOGUE, check_event, example, problems
+from tests.support.published import CATALOGUE, at, check_event, example, object_paths, problems
 
 NAMES = sorted(CATALOGUE)
 # What they tell of differs, what they say of it does not.
@@ -36,29 +35,29 @@ def test_an_example_is_valid_for_its_own_event_and_for_no_other(name: str) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_object_of_an_event_takes_a_field_that_is_not_documented(name: str) -> None:
-    for path in _objects(example(name)):
+    for path in object_paths(example(name)):
         extended = example(name)
-        _at(extended, path)["prompt"] = 1
+        at(extended, path)["prompt"] = 1
         assert problems(name, extended), path
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_of_an_event_is_promised(name: str) -> None:
-    for path in _objects(example(name)):
+    for path in object_paths(example(name)):
         if path == ("data", "metadata"):
             continue
-        for key in _at(example(name), path):
+        for key in at(example(name), path):
             shortened = example(name)
-            del _at(shortened, path)[key]
+            del at(shortened, path)[key]
             assert problems(name, shortened), (*path, key)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_field_is_of_another_type_than_it_is_said_to_be(name: str) -> None:
-    for path in _objects(example(name)):
-        for key, value in _at(example(name), path).items():
+    for path in object_paths(example(name)):
+        for key, value in at(example(name), path).items():
             changed = example(name)
-            _at(changed, path)[key] = str(value) if isinstance(value, int) else 1
+            at(changed, path)[key] = str(value) if isinstance(value, int) else 1
             assert problems(name, changed), (*path, key)
 
 
@@ -80,15 +79,3 @@ def test_no_function_can_come_to_load_the_catalogue() -> None:
     catalogue = set((PACKAGE / "events" / "catalogue").glob("*.py"))
     assert catalogue
     assert {app.parent.name for app in FUNCTIONS if closure(app) & catalogue} == set()
-
-
-def _objects(value: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    if not isinstance(value, dict):
-        return []
-    return [path, *(place for key, inner in value.items() for place in _objects(inner, (*path, key)))]
-
-
-def _at(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    for key in path:
-        value = value[key]
-    return value

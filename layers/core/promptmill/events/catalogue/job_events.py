@@ -91,41 +91,41 @@ class ExpiryError(JobError):
     code: Literal["deadline_passed"]
 
 
-class JobData(Model):
+class JobFacts(Model):
     kind: Kind
     links: JobLinks
     metadata: Labels
 
 
-class OutcomeData(JobData):
+class OutcomeFacts(JobFacts):
     duration_ms: Annotated[int, Field(ge=0, description="Milliseconds from acceptance to the end.")]
     cost: Annotated[Cost, Field(description="What was known at the end.")]
 
 
-class AcceptedData(JobData):
+class AcceptedFacts(JobFacts):
     status: Literal["queued"]
 
 
-class SuccessData(OutcomeData):
+class SuccessFacts(OutcomeFacts):
     status: Literal["succeeded"]
     usage: TextUsage | ImageUsage
 
 
-class RejectionData(OutcomeData):
+class RejectionFacts(OutcomeFacts):
     status: Literal["rejected"]
     error: RejectionError
 
 
-class FailureData(OutcomeData):
+class FailureFacts(OutcomeFacts):
     status: Literal["failed"]
     error: FailureError
 
 
-class CancellationData(OutcomeData):
+class CancellationFacts(OutcomeFacts):
     status: Literal["canceled"]
 
 
-class ExpiryData(OutcomeData):
+class ExpiryFacts(OutcomeFacts):
     status: Literal["expired"]
     error: ExpiryError
 
@@ -152,7 +152,7 @@ class JobAccepted(Event):
     """A job was accepted and its execution has begun."""
 
     metadata: AcceptedMetadata
-    data: AcceptedData
+    data: AcceptedFacts
 
     name = EventName.JOB_ACCEPTED
     example = _example("evt_01KAHNM8T0JY6S3B8F1GTN0HKE", 1, "2026-11-21T10:00:00.000Z", status="queued")
@@ -162,7 +162,7 @@ class JobSucceeded(Event):
     """A job has its result. The result itself is read over HTTP."""
 
     metadata: OutcomeMetadata
-    data: SuccessData
+    data: SuccessFacts
 
     name = EventName.JOB_SUCCEEDED
     example = _outcome(
@@ -185,7 +185,7 @@ class JobRejected(Event):
     """A job was refused: a business outcome, not a fault."""
 
     metadata: OutcomeMetadata
-    data: RejectionData
+    data: RejectionFacts
 
     name = EventName.JOB_REJECTED
     example = _outcome(
@@ -201,7 +201,7 @@ class JobFailed(Event):
     """A job gave up; its code says why."""
 
     metadata: OutcomeMetadata
-    data: FailureData
+    data: FailureFacts
 
     name = EventName.JOB_FAILED
     example = _outcome(
@@ -218,7 +218,7 @@ class JobCanceled(Event):
     """A job was canceled before it was done; what was paid until then is its cost."""
 
     metadata: OutcomeMetadata
-    data: CancellationData
+    data: CancellationFacts
 
     name = EventName.JOB_CANCELED
     example = _outcome(
@@ -233,7 +233,7 @@ class JobExpired(Event):
     """A job was not done by its deadline."""
 
     metadata: OutcomeMetadata
-    data: ExpiryData
+    data: ExpiryFacts
 
     name = EventName.JOB_EXPIRED
     example = _outcome(

@@ -14,16 +14,16 @@ PromptId = Annotated[str, Field(pattern=id_pattern("prm"))]
 TemplateId = Annotated[str, Field(pattern=id_pattern("tpl"))]
 
 
-class PromptData(Model):
+class PromptFacts(Model):
     prompt_id: PromptId
 
 
-class PublicationData(Model):
+class PublicationFacts(Model):
     template_id: TemplateId
     version: Annotated[int, Field(ge=1, description="Can be used from now on.")]
 
 
-class ForkData(Model):
+class ForkFacts(Model):
     template_id: Annotated[TemplateId, Field(description="The new template.")]
     forked_from: Annotated[TemplateId, Field(description="The template it was made of.")]
 
@@ -36,7 +36,7 @@ class PromptCreated(Event):
     """A prompt was put into the library."""
 
     metadata: Metadata
-    data: PromptData
+    data: PromptFacts
 
     name = EventName.PROMPT_CREATED
     example = example_of_a_user("evt_01KAHNM8T0A1C4E7G0J3M6P9RT", _PROMPT)
@@ -46,7 +46,7 @@ class PromptCopied(Event):
     """Somebody took a copy of a prompt."""
 
     metadata: Metadata
-    data: PromptData
+    data: PromptFacts
 
     name = EventName.PROMPT_COPIED
     example = example_of_a_user("evt_01KAHNM8T0B2D5F8H1K4N7Q0SV", _PROMPT)
@@ -56,7 +56,7 @@ class PromptStarred(Event):
     """Somebody starred a prompt."""
 
     metadata: Metadata
-    data: PromptData
+    data: PromptFacts
 
     name = EventName.PROMPT_STARRED
     example = example_of_a_user("evt_01KAHNM8T0C3E6G9J2M5P8R1TW", _PROMPT)
@@ -66,7 +66,7 @@ class PromptUnstarred(Event):
     """Somebody took their star of a prompt back."""
 
     metadata: Metadata
-    data: PromptData
+    data: PromptFacts
 
     name = EventName.PROMPT_UNSTARRED
     example = example_of_a_user("evt_01KAHNM8T0D4F7H0K3N6Q9S2VX", _PROMPT)
@@ -76,7 +76,7 @@ class TemplatePublished(Event):
     """A version of a template was published."""
 
     metadata: Metadata
-    data: PublicationData
+    data: PublicationFacts
 
     name = EventName.TEMPLATE_PUBLISHED
     example = example_of_a_user("evt_01KAHNM8T0E5G8J1M4P7R0T3WY", {"template_id": _TEMPLATE_ID, "version": 3})
@@ -86,7 +86,7 @@ class TemplateForked(Event):
     """A template was made of another one."""
 
     metadata: Metadata
-    data: ForkData
+    data: ForkFacts
 
     name = EventName.TEMPLATE_FORKED
     example = example_of_a_user(

@@ -21,6 +21,7 @@ Instant = Annotated[
     Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$", description="RFC 3339, UTC."),
 ]
 Caller = Annotated[str, Field(pattern=r"^(usr|ip)_[A-Za-z0-9]+$")]
+CorrelationId = Annotated[str, Field(min_length=1, description="The id of the request that began it.")]
 User = Annotated[str, Field(pattern=r"^usr_[0-9a-f]{32}$")]
 
 
@@ -39,8 +40,8 @@ class Metadata(Model):
     id: EventId
     version: Literal["1"]
     occurred_at: Instant
+    correlation_id: CorrelationId
     owner: Annotated[Caller, Field(description="Who did it: a user, or an address, hashed.")]
-    correlation_id: Annotated[str, Field(min_length=1, description="The id of the request that began it.")]
     traceparent: Annotated[
         str, Field(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$", description="W3C Trace Context.")
     ]
@@ -53,10 +54,12 @@ class Event(Model):
     example: ClassVar[dict[str, Any]]
 
 
+EXAMPLE_AT = "2026-11-21T10:00:00.000Z"
+EXAMPLE_CORRELATION_ID = "4f6c1f0e-6d0f-4c1b-9a52-0d3c5b7f9e21"
 EXAMPLE_REQUEST = {
     "version": "1",
-    "occurred_at": "2026-11-21T10:00:00.000Z",
-    "correlation_id": "4f6c1f0e-6d0f-4c1b-9a52-0d3c5b7f9e21",
+    "occurred_at": EXAMPLE_AT,
+    "correlation_id": EXAMPLE_CORRELATION_ID,
     "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 

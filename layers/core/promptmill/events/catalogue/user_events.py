@@ -15,7 +15,7 @@ class DeletionMetadata(Metadata):
     owner: Annotated[User, Field(description="The user who left.")]
 
 
-class DeletionData(Model):
+class DeletionFacts(Model):
     """Nothing yet."""
 
 
@@ -23,7 +23,7 @@ class UserDeleted(Event):
     """A user left, and nothing of theirs is stored any more."""
 
     metadata: DeletionMetadata
-    data: DeletionData
+    data: DeletionFacts
 
     name = EventName.USER_DELETED
     example = example_of_a_user("evt_066FZVG2PQA6478R6JJ9GYCC7Q", {})

@@ -59,7 +59,7 @@ class WebhookSender:
     ) -> None:
         self._loopback_ca = loopback_ca
         self._public_ca = public_ca
-        self._resolve = resolve or _resolve
+        self._resolve = resolve or resolve_name
         self._connect = connect or _connect
         self._deadline_seconds = deadline_seconds
 
@@ -143,7 +143,8 @@ class _NotSent(Exception):
         self.error = error
 
 
-def _resolve(host: str) -> list[str]:
+def resolve_name(host: str) -> list[str]:
+    """All addresses of a name; raises ``OSError`` where it has none."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, HTTPS_PORT, type=socket.SOCK_STREAM)]
 
 
