@@ -11,9 +11,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.certificates import keep_certificates
 from local.environment import shell_environment
@@ -21,6 +21,7 @@ from local.ministack_differences import mend_differences
 from local.providers.issuer import AUTHORIZED_PARTY
 from local.providers.issuer import PATH as ISSUER_PATH
 from local.sam import REGION, ROOT, StackError, build, deploy, local_client, locked
+from local.stack_file import Stack, read_stack
 from local.supervisor import STAY
 
 if TYPE_CHECKING:
@@ -30,48 +31,6 @@ __all__ = ["ROOT", "Stack", "StackError", "down", "is_alive", "read_stack", "run
 
 STACK_NAME = "promptmill-local"
 STOP_SECONDS = 45
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Where everything of a running local stack is; ``stack.json`` has the same fields. ``pid`` is the supervisor's.
-
-    ``folder`` is where ``stack.json`` is.
-    """
-
-    folder: str
-    api_url: str
-    endpoint_url: str
-    region: str
-    providers_url: str
-    state_machine_arn: str
-    deletion_workflow_arn: str
-    interactions_workflow_arn: str
-    jobs_table: str
-    control_table: str
-    library_table: str
-    webhooks_table: str
-    analytics_table: str
-    artifacts_bucket: str
-    bus_name: str
-    events_queue_url: str
-    parked_events_queue_url: str
-    analytics_queue_url: str
-    analytics_dead_letter_queue_url: str
-    function_log_group: str
-    user_pool_id: str
-    user_pool_client_id: str
-    record_sign_in_function: str
-    pid: int
-    real_text_model: bool
-    real_image_model: bool
-    built_template: str = ""
-    text_model: str = ""
-    decisions_file: str = ""
-
-    def client(self, service: str) -> Any:
-        """A boto3 client of the stack's account, with all rights."""
-        return local_client(service, self.endpoint_url)
 
 
 def up(folder: Path, *, fresh: bool = False, parameters: Mapping[str, str] | None = None) -> Stack:
@@ -141,14 +100,6 @@ def running(
             supervisor.communicate()
             shutil.rmtree(own / "state", ignore_errors=True)
             (own / "stack.json").unlink(missing_ok=True)
-
-
-def read_stack(folder: Path) -> Stack | None:
-    """What ``stack.json`` says, or None without one that can be read."""
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-        known = json.loads((folder / "stack.json").read_text())
-        return Stack(**{field.name: known[field.name] for field in fields(Stack) if field.name in known})
-    return None
 
 
 def is_alive(pid: int, folder: Path) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 
-from tests.architecture.test_log_fields import FIELDS
+from tests.architecture.test_log_fields import FIELDS, FILES, is_a_loggers_own, logging_calls
 from tests.support.grants import of_type, rendered
 
 # What CloudWatch adds to a line, and the message and its level.
@@ -41,6 +42,18 @@ def test_a_query_is_filed_by_stage_and_reads_the_functions_log(name: str) -> Non
     assert properties["Name"]["Fn::Sub"].startswith("promptmill-${Stage}/")
     assert properties["LogGroupNames"] == [{"Ref": "FunctionLogGroup"}]
     assert rendered()[name]["Condition"] == "IsAccount"
+
+
+def test_a_line_that_a_query_looks_for_is_written() -> None:
+    written = {
+        ast.literal_eval(call.args[0]) for file in FILES for call in logging_calls(file) if is_a_loggers_own(call.func)
+    }
+    wanted = {
+        text for query in queries().values() for found in re.findall(r"message (?:= |in )(\[.+?]|'[^']+')", query)
+        for text in re.findall(r"'([^']+)'", found)
+    }  # fmt: skip
+    assert wanted
+    assert wanted <= written
 
 
 def test_a_step_that_a_query_names_is_a_step() -> None:

@@ -18,13 +18,13 @@ from local.stack import ROOT
 from promptmill.clock import new_id, now_ms, random_hex, timestamp
 from promptmill.events.names import EventName
 from promptmill.events.user_events import user_deleted_event
-from promptmill.events.webhooks.answer import Answer, SendError
 from promptmill.events.webhooks.deliveries.gateway import delivery_queue
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
 from promptmill.events.webhooks.delivery import Dispatch
 from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.jobs.store import JobStore
 from tests.support.alarm_causes import (
+    GoneReceiver,
     depth,
     dimension,
     executions,
@@ -39,7 +39,7 @@ from tests.support.alarm_causes import (
     taken,
     url_of,
 )
-from tests.support.alarms import alarms, physical_id, reported_values, watched_on
+from tests.support.alarms import Watched, alarms, physical_id, reported_values, watched_on
 from tests.support.api import Api, eventually, new_address
 from tests.support.deliveries import a_delivery
 from tests.support.in_process import api_event, in_process
@@ -53,7 +53,7 @@ from tests.unit.analytics.fakes import a_message, an_outcome
 from tests.workflows.machines import GENERATION, Machines, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from local.stack import Stack
     from tests.support.stand_ins import StandIns
@@ -87,6 +87,20 @@ def provokes(*names: str) -> Callable[[T], T]:
 
 def test_every_alarm_has_a_test_that_provokes_it() -> None:
     assert alarms().keys() == PROVOKED
+
+
+def test_alarms_and_dashboard_are_deployed_with_the_names_of_the_stacks_resources(stack: Stack) -> None:
+    cloudwatch = stack.client("cloudwatch")
+    deployed = {alarm["AlarmDescription"]: alarm for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
+    # The local stack has no alarms on an expression.
+    for name, properties in alarms().items():
+        if "MetricName" in properties:
+            found = deployed[properties["AlarmDescription"]]
+            dimensions = frozenset((one["Name"], one["Value"]) for one in found["Dimensions"])
+            assert Watched(found["Namespace"], found["MetricName"], dimensions) == one_watched(stack, name)
+    body = cloudwatch.get_dashboard(DashboardName="promptmill-local")["DashboardBody"]
+    assert "${" not in body
+    assert json.loads(body)["widgets"]
 
 
 @provokes(*SLOW)
@@ -257,13 +271,6 @@ def test_each_run_of_what_releases_deliveries_reports(stack: Stack, capsys: pyte
     with in_process(stack, "release_deliveries") as release:
         release({})
     assert len(reported_values(capsys.readouterr().out, one_watched(stack, "ReleaseDeliveriesAlarm"))) == 1
-
-
-class GoneReceiver:
-    """What answers every webhook that there is nothing here any more."""
-
-    def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        return Answer(duration_ms=1, status_code=410, error=SendError.ANSWERED_4XX)
 
 
 @provokes("WebhooksDisabledAlarm")

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from promptmill.events.webhooks.answer import Answer, SendError
 from tests.support.alarms import Watched, physical_id, watched_on
 from tests.support.api import eventually
 from tests.support.in_process import logical_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from local.stack import Stack
 
@@ -136,3 +137,10 @@ def nobody_reading(stack: Stack, queue_url: str) -> Iterator[None]:
     finally:
         for mapping in mappings:
             functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+class GoneReceiver:
+    """What answers every webhook that there is nothing here any more."""
+
+    def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        return Answer(duration_ms=1, status_code=410, error=SendError.ANSWERED_4XX)

@@ -63,7 +63,7 @@ def add_delivery_routes(
         )
         deliveries().add(delivery, at_ms=at_ms)
         queue().send(webhook_id, delivery.id)
-        note_in_log(event_id=delivery.id)
+        note_in_log(event_id=delivery.id, correlation_id=delivery.correlation_id)
         location = f"{base_url(event)}/v1/webhooks/{webhook_id}/deliveries/{delivery.id}"
         return answer(_document(delivery), HTTPStatus.ACCEPTED, location)
 
@@ -119,7 +119,7 @@ def add_delivery_routes(
         note_in_log(webhook_id=known_webhook_id(webhook_id), admin=caller(app).owner)
         enabled_webhook_id(webhook_id)
         delivery = deliveries().restart(webhook_id, _known_delivery_id(delivery_id), at_ms=now_ms())
-        note_in_log(event_id=delivery_id)
+        note_in_log(event_id=delivery_id, correlation_id=delivery.correlation_id)
         queue().send(webhook_id, delivery_id)
         return answer(_document(delivery), HTTPStatus.ACCEPTED)
 
