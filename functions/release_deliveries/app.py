@@ -9,8 +9,8 @@ from promptmill.events.webhooks.release import release
 from promptmill.metrics import report_counts
 from promptmill.settings import settings
 
-# A page is fifty writes and five calls of SQS, which would have to take a third of a second each.
-RESERVE_MS = 20_000
+# What one delivery takes at its slowest: a call of DynamoDB and one of SQS, each tried twice for three seconds.
+RESERVE_MS = 15_000
 
 
 def lambda_handler(

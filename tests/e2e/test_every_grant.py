@@ -15,6 +15,7 @@ from promptmill.clock import random_hex
 from tests.architecture.source import FUNCTIONS
 from tests.e2e.scenarios import SCENARIOS, Scenario, World
 from tests.e2e.user_scenarios import USER_SCENARIOS
+from tests.e2e.webhook_scenarios import WEBHOOK_SCENARIOS
 from tests.support.decisions import ASKED_AS, covers, decisions_of
 from tests.support.deployed_roles import DeployedRoles, Documents
 from tests.support.grants import grants, listed, service_of
@@ -33,7 +34,7 @@ READ_ONLY = {"ResponseMetadata", "Arn", "CreationDate", "LastModificationDate"}
 
 
 def scenarios_of(folder: str) -> list[Scenario]:
-    return [*SCENARIOS.get(folder, []), *USER_SCENARIOS.get(folder, [])]
+    return [*SCENARIOS.get(folder, []), *USER_SCENARIOS.get(folder, []), *WEBHOOK_SCENARIOS.get(folder, [])]
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def without(documents: Documents, sid: str, action: str) -> Documents:
 
 
 def test_every_function_has_scenarios() -> None:
-    found = SCENARIOS.keys() | USER_SCENARIOS.keys()
+    found = SCENARIOS.keys() | USER_SCENARIOS.keys() | WEBHOOK_SCENARIOS.keys()
     assert found == set(FOLDERS.values()), "tests/e2e/scenarios.py has the scenarios of every function"
 
 

@@ -33,37 +33,11 @@ def body_of(number: int) -> str:
     return f'{{"webhook_id":"whk_{number}","delivery_id":"evt_{number}"}}'
 
 
-def some_messages(count: int) -> list[Message]:
-    return [Message(f"whk_{number}", f"evt_{number}") for number in range(count)]
-
-
 def test_a_message_is_of_its_webhooks_group_and_says_nothing_but_the_ids(sqs: Any, stub: Stubber) -> None:
     sent = {"QueueUrl": URL, "MessageBody": body_of(1), "MessageGroupId": "whk_1", "DelaySeconds": 6}
     stub.add_response("send_message", {}, sent)
     DeliveryQueue(URL, sqs).send("whk_1", "evt_1", delay_seconds=6)
     stub.assert_no_pending_responses()
-
-
-def test_many_messages_go_ten_at_a_time(sqs: Any, stub: Stubber) -> None:
-    for numbers in (range(10), range(10, 20), range(20, 23)):
-        entries = [
-            {"Id": str(at), "MessageBody": body_of(number), "MessageGroupId": f"whk_{number}"}
-            for at, number in enumerate(numbers)
-        ]
-        stub.add_response("send_message_batch", {"Successful": [], "Failed": []}, {"QueueUrl": URL, "Entries": entries})
-    DeliveryQueue(URL, sqs).send_all(some_messages(23))
-    stub.assert_no_pending_responses()
-
-
-def test_for_nothing_nothing_is_sent(sqs: Any, stub: Stubber) -> None:
-    DeliveryQueue(URL, sqs).send_all([])
-
-
-def test_a_message_that_was_not_taken_is_said_within_a_200(sqs: Any, stub: Stubber) -> None:
-    failed = [{"Id": "1", "Code": "InternalError", "SenderFault": False}]
-    stub.add_response("send_message_batch", {"Successful": [], "Failed": failed})
-    with pytest.raises(errors.QueueUnavailable, match="InternalError"):
-        DeliveryQueue(URL, sqs).send_all(some_messages(2))
 
 
 @pytest.mark.parametrize(

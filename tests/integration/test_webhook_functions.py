@@ -115,7 +115,7 @@ def test_what_is_due_is_released_and_counted_while_there_is_time(
     webhooks.queue.waiting.clear()
     parts = {"deliveries": webhooks.deliveries, "queue": webhooks.queue, "at_ms": AT_MS + MINUTE_MS}
     release = handler("release_deliveries")
-    assert release(sample("release_deliveries"), Remaining(20_000), **parts) == 0
+    assert release(sample("release_deliveries"), Remaining(15_000), **parts) == 0
     assert release(sample("release_deliveries"), Remaining(60_000), **parts) == 1
     assert release(sample("release_deliveries"), Remaining(60_000), **parts) == 0
     assert counts(capsys) == [{"DeliveriesReleased": 0}, {"DeliveriesReleased": 1}, {"DeliveriesReleased": 0}]

@@ -7,9 +7,10 @@ kills whoever makes one of them, before it is sent or after it was answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from botocore.config import Config
@@ -84,11 +85,6 @@ class MemoryQueue(DeliveryQueue):
         with self._calls.during("SendMessage"):
             self.waiting.append(Waiting(Message(webhook_id, delivery_id), self._clock() + delay_seconds * 1000))
 
-    def send_all(self, messages: Sequence[Message]) -> None:
-        if messages:
-            with self._calls.during("SendMessageBatch"):
-                self.waiting += [Waiting(message, self._clock()) for message in messages]
-
 
 class CountedSender(WebhookSender):
     """What a receiver takes passes on the test's clock too."""
@@ -124,8 +120,10 @@ class World:
         self.calls = Calls()
         once = Config(retries={"total_max_attempts": 1})
         self.outside, dynamodb = (client("dynamodb", config=once) for _ in range(2))
-        dynamodb.meta.events.register("before-call", lambda model, **_: self.calls.begin(model.name))
-        dynamodb.meta.events.register("after-call", lambda **_: self.calls.end())
+        dynamodb.meta.events.register("before-call", self._begin)
+        dynamodb.meta.events.register("after-call", self._end)
+        # moto looks at a condition and writes in two steps.
+        self._one_at_a_time = Lock()
         self.endpoints = EndpointStore(table, self.outside)
         self.deliveries = DeliveryStore(table, self.outside)
         self.queue = MemoryQueue(self.clock, self.calls)
@@ -172,6 +170,14 @@ class World:
                 with suppress(Crash):
                     release(self.counted, self.queue, at_ms=self.clock(), has_time=always)
         self.clock.at_ms = ends_ms
+
+    def _begin(self, *, model: Any, **_: Any) -> None:
+        self.calls.begin(model.name)
+        self._one_at_a_time.acquire()
+
+    def _end(self, **_: Any) -> None:
+        self._one_at_a_time.release()
+        self.calls.end()
 
     def _attempt(self, message: Message) -> None:
         attempted = self.dispatch.attempt(message.webhook_id, message.delivery_id, at_ms=self.clock(), jitter=0)

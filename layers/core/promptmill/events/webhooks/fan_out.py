@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promptmill.events.webhooks.deliveries.gateway import Message
 from promptmill.events.webhooks.payload import delivery_of
 
 if TYPE_CHECKING:
@@ -29,13 +28,9 @@ class FanOut:
         How many are new: an event that comes again is stored for nobody twice. What was stored and not asked for is
         released later. Raises ``StoreUnavailable`` and ``QueueUnavailable``.
         """
-        webhooks = [
-            webhook_id for webhook_id, names in self.endpoints.subscribers(event.owner).items() if event.name in names
-        ]
-        new = [
-            Message(webhook_id, event.id)
-            for webhook_id in sorted(webhooks)
-            if self.deliveries.add(delivery_of(event, webhook_id, at_ms=at_ms), at_ms=at_ms)
-        ]
-        self.queue.send_all(new)
-        return len(new)
+        new = 0
+        for webhook_id, names in sorted(self.endpoints.subscribers(event.owner).items()):
+            if event.name in names and self.deliveries.add(delivery_of(event, webhook_id, at_ms=at_ms), at_ms=at_ms):
+                self.queue.send(webhook_id, event.id)
+                new += 1
+        return new

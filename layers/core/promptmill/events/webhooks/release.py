@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promptmill.events.webhooks.deliveries.gateway import BATCH_SIZE, Message
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
     from promptmill.events.webhooks.deliveries.store import DeliveryStore
 
-PAGE_SIZE = 5 * BATCH_SIZE
+PAGE_SIZE = 100
 
 
 def release(deliveries: DeliveryStore, queue: DeliveryQueue, *, at_ms: int, has_time: Callable[[], bool]) -> int:
@@ -23,9 +21,10 @@ def release(deliveries: DeliveryStore, queue: DeliveryQueue, *, at_ms: int, has_
     """
     released = 0
     for page in deliveries.overdue(at_ms=at_ms, page_size=PAGE_SIZE):
-        if not has_time():
-            break
-        messages = [Message(one.webhook_id, one.delivery_id) for one in page if deliveries.look_later(one, at_ms=at_ms)]
-        queue.send_all(messages)
-        released += len(messages)
+        for overdue in page:
+            if not has_time():
+                return released
+            if deliveries.look_later(overdue, at_ms=at_ms):
+                queue.send(overdue.webhook_id, overdue.delivery_id)
+                released += 1
     return released

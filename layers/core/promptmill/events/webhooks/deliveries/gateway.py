@@ -13,17 +13,15 @@ from promptmill.gateway import EDGE_ATTEMPTS, NOT_WORTH_RETRYING, aws_client, er
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-# What one SendMessageBatch takes.
-BATCH_SIZE = 10
 # Of SQS, beside those every service has.
 _NOT_WORTH_RETRYING = NOT_WORTH_RETRYING | {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Asks for the attempt of a delivery that is due then."""
+    """Asks for an attempt of a delivery, if one is due."""
 
     webhook_id: str
     delivery_id: str
@@ -38,20 +36,16 @@ class DeliveryQueue:
 
     def send(self, webhook_id: str, delivery_id: str, *, delay_seconds: int = 0) -> None:
         """Asks for an attempt in so many seconds, 900 at most."""
+        body = {"webhook_id": webhook_id, "delivery_id": delivery_id}
         with _queue_errors():
             self._client.send_message(
-                QueueUrl=self._url, DelaySeconds=delay_seconds, **_entry(Message(webhook_id, delivery_id))
+                QueueUrl=self._url,
+                MessageBody=json.dumps(body, separators=(",", ":")),
+                DelaySeconds=delay_seconds,
+                # Of the messages that wait, SQS has those go first whose group has few with consumers.
+                # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+                MessageGroupId=webhook_id,
             )
-
-    def send_all(self, messages: Sequence[Message]) -> None:
-        """Asks for these attempts at once. When it raises, the queue has some of them, perhaps."""
-        for start in range(0, len(messages), BATCH_SIZE):
-            batch = messages[start : start + BATCH_SIZE]
-            entries = [{"Id": str(number), **_entry(message)} for number, message in enumerate(batch)]
-            with _queue_errors():
-                answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            if answer.get("Failed"):
-                raise QueueUnavailable(f"the queue refused messages: {answer['Failed'][0].get('Code')}")
 
 
 def message_of(body: str) -> Message:
@@ -71,13 +65,6 @@ def delivery_queue(*, attempts: int = EDGE_ATTEMPTS) -> DeliveryQueue:
     """This process's queue; ``attempts`` of each call, the first one too."""
     (url,) = settings().require("deliveries_queue_url")
     return DeliveryQueue(url, aws_client("sqs", attempts=attempts))
-
-
-def _entry(message: Message) -> dict[str, Any]:
-    body = {"webhook_id": message.webhook_id, "delivery_id": message.delivery_id}
-    # Among messages that wait, SQS lets those of groups that hold few consumers go first.
-    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
-    return {"MessageBody": json.dumps(body, separators=(",", ":")), "MessageGroupId": message.webhook_id}
 
 
 @contextmanager
