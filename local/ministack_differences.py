@@ -20,7 +20,8 @@ def mend_differences(stack: Stack, outputs: Mapping[str, str]) -> None:
     # MiniStack's gateway does not tell a function the address it was called at, which is known only now.
     functions = stack.client("lambda")
     for name in (
-        outputs[f"{function}FunctionName"] for function in ("SubmitJob", "ReadJobs", "CancelJob", "AdministerAccess")
+        outputs[f"{function}FunctionName"]
+        for function in ("SubmitJob", "ReadJobs", "CancelJob", "AdministerAccess", "AdministerWebhooks")
     ):
         variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         variables["PROMPTMILL_PUBLIC_URL"] = stack.api_url

@@ -47,6 +47,8 @@ HOLDERS = {
     ("jobs", "CALL#"): {"answer"},
     ("jobs", "CHUNK#"): {"text"},
     ("library", "USER"): {"email", "subject"},
+    ("webhooks", "WEBHOOK"): {"url", "secrets"},
+    ("webhooks", "DELIVERY#"): {"body"},
 }
 NOBODY_THERE = {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}
 
@@ -93,7 +95,12 @@ def test_what_is_sent_is_stored_only_in_the_attributes_that_are_there_for_it(sen
 def stored(stack: Stack) -> Iterator[tuple[str, str, str, str]]:
     """Every attribute of every item: table, sort key, name, content."""
     dynamodb = stack.client("dynamodb")
-    tables = {"jobs": stack.jobs_table, "library": stack.library_table, "control": stack.control_table}
+    tables = {
+        "jobs": stack.jobs_table,
+        "library": stack.library_table,
+        "control": stack.control_table,
+        "webhooks": stack.webhooks_table,
+    }
     for table, name in tables.items():
         for page in dynamodb.get_paginator("scan").paginate(TableName=name):
             for item in page["Items"]:

@@ -14,6 +14,8 @@ from schemathesis.specs.openapi import checks
 
 from local.stack import ROOT
 from tests.support.api import Api, new_address
+from tests.support.credentials import owner_of
+from tests.support.webhooks import QUIET, WEBHOOK_URL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,8 @@ GENERATED_IDS_ONE_IN = 4
 MODELS = {"enhance": "nova-2-lite", "image": "flux-schnell"}
 # What a replay may change depends on the job.
 OF_THE_REPLAYED_JOB = ("prompt", "parameters", "label")
+# The codes of refusals for the sake of earlier requests.
+OF_WHAT_WAS_BEFORE = (b'"idempotency_mismatch"', b'"too_many_webhooks"')
 
 # OpenAPI 3.1 has no schema for the events of a stream, only one for its text.
 OF_A_STREAM = [
@@ -60,6 +64,7 @@ class Callers:
         if self._sent % GENERATED_IDS_ONE_IN:
             _put_ids(case, self._job_id)
         signed_in = {"authorization": f"Bearer {self._api.token}", "x-forwarded-for": self._api.address}
+        _put_known(case, owner_of(str(self._api.token)))
         answer = case.call(base_url=self._stack.api_url, headers=signed_in, timeout=40)
         self._jobs += case.method == HTTPMethod.POST and answer.status_code in {HTTPStatus.OK, HTTPStatus.ACCEPTED}
         return answer
@@ -81,6 +86,15 @@ def _put_ids(case: Case[Any], job_id: str) -> None:
             parameters[name] = job_id
 
 
+def _put_known(case: Case[Any], owner: str) -> None:
+    """Replaces what no schema says: who is a user, and where a webhook may lead; and has nothing sent there."""
+    if is_allowed(case) and isinstance(case.body, dict):
+        if case.operation.path == "/v1/webhooks":
+            case.body["owner"] = owner
+        known: dict[str, Any] = {"owner": owner, "url": WEBHOOK_URL, "events": sorted(QUIET)}
+        case.body.update({name: value for name, value in known.items() if case.body.get(name)})
+
+
 def _put_models(case: Case[Any]) -> None:
     """Replaces the models, which the document leaves to the catalog."""
     if is_allowed(case) and isinstance(case.body, dict) and case.body.get("model"):
@@ -96,16 +110,16 @@ def must_be_accepted(case: Case[Any], answer: Response) -> bool:
     """Whether nothing speaks against an allowed request that no schema can say.
 
     Such as white space around a text, which does not count, cursors, which are made by the service, times that are
-    over, users that do not exist, and keys that were used before.
+    over, keys that were used before, and a caller who has as many webhooks as there may be.
     """
     body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}
     trimmed = all(value == value.strip() for value in body.values() if isinstance(value, str))
     # 30.0 is an integer to JSON Schema and not to the API.
     is_exact = not any(isinstance(value, float) for value in body.values())
     replays_as_it_was = body.get("mode") != "recorded" and all(body.get(name) is None for name in OF_THE_REPLAYED_JOB)
-    is_possible = not {"expires_at", "owner"} & body.keys()
-    is_known = "cursor" in (case.query or {}) or b'"idempotency_mismatch"' in answer.content
-    return is_allowed(case) and trimmed and is_exact and replays_as_it_was and is_possible and not is_known
+    is_known = "cursor" in (case.query or {}) or any(code in answer.content for code in OF_WHAT_WAS_BEFORE)
+    is_possible = "expires_at" not in body and not is_known
+    return is_allowed(case) and trimmed and is_exact and replays_as_it_was and is_possible
 
 
 def listed_statuses(case: Case[Any]) -> set[int]:

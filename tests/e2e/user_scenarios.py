@@ -20,6 +20,7 @@ from tests.support.api import Api, new_address
 from tests.support.credentials import plant_key, plant_user
 from tests.support.in_process import InProcess
 from tests.support.stand_ins import StandIns
+from tests.support.webhooks import QUIET, WEBHOOK_URL
 
 OPERATOR = Caller(f"usr_{random_hex(16)}", "user", frozenset({Role.USER, Role.OPERATOR}))
 ADMIN = Caller(f"usr_{random_hex(16)}", "user", frozenset(Role))
@@ -110,6 +111,18 @@ def limits_are_set(world: World, administer: InProcess) -> None:
     the_body(administer(asked_by(ADMIN, "PUT", f"/v1/limits/{owner}", {"burst": 5})), 200)
 
 
+def a_webhook_is_made_listed_tested_and_deleted(world: World, administer: InProcess) -> None:
+    plant_user(world.stack, owner := f"usr_{random_hex(16)}")
+    asked = {"url": WEBHOOK_URL, "events": sorted(QUIET), "owner": owner}
+    made = the_body(administer(asked_by(ADMIN, "POST", "/v1/webhooks", asked)), 201)
+    path = f"/v1/webhooks/{made['id']}"
+    listed = the_body(administer(asked_by(ADMIN, "GET", "/v1/webhooks")), 200)
+    assert listed["data"]
+    the_body(administer(asked_by(ADMIN, "PATCH", path, {"url": "https://localhost:1/"})), 200)
+    the_body(administer(asked_by(ADMIN, "POST", f"{path}/test")), 202)
+    assert administer(asked_by(ADMIN, "DELETE", path))["statusCode"] == 204
+
+
 USER_SCENARIOS = {
     "authorize_caller": [Scenario(a_key_is_shown)],
     "record_sign_in": [Scenario(somebody_signed_in)],
@@ -119,4 +132,5 @@ USER_SCENARIOS = {
     "delete_user": [Scenario(a_deletion_is_started)],
     "erase_user": [Scenario(a_user_is_erased)],
     "administer_access": [Scenario(limits_are_set), Scenario(a_key_is_made_listed_rotated_and_revoked)],
+    "administer_webhooks": [Scenario(a_webhook_is_made_listed_tested_and_deleted)],
 }

@@ -7,14 +7,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.config import Config
+from botocore.stub import Stubber
 
-from promptmill.errors import RequestInFlight, SubjectNotFound, WebhookNotFound
+from promptmill.errors import (
+    PromptmillError,
+    RequestInFlight,
+    StoreUnavailable,
+    SubjectNotFound,
+    TooManyWebhooks,
+    WebhookNotFound,
+)
 from promptmill.events.webhooks.endpoints.records import subscriptions_key
 from promptmill.events.webhooks.endpoints.store import EndpointStore, new_secret
 from promptmill.events.webhooks.model import changed
 from promptmill.gateway import Action
 from promptmill.identity.users.store import is_there
 from tests.integration.key_ring import a_user
+from tests.integration.tables import client
 from tests.support.builders import AT_MS
 from tests.support.webhooks import a_webhook, added, an_owner
 
@@ -106,3 +116,21 @@ def test_a_secret_is_32_random_bytes_as_standard_webhooks_writes_them() -> None:
     first, second = new_secret(), new_secret()
     assert first != second
     assert len(Verifier(first)._whsecret) == 32
+
+
+@pytest.mark.parametrize(
+    ("codes", "refusal"),
+    [
+        (["None", "ConditionalCheckFailed"], TooManyWebhooks),
+        (["TransactionConflict", "ConditionalCheckFailed"], TooManyWebhooks),
+        (["None", "TransactionConflict"], RequestInFlight),
+        (["ThrottlingError", "None"], StoreUnavailable),
+    ],
+)
+def test_a_transaction_that_was_canceled_says_why(codes: list[str], refusal: type[PromptmillError]) -> None:
+    stubbed = client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+    reasons = {"CancellationReasons": [{"Code": code} for code in codes]}
+    with Stubber(stubbed) as stub:
+        stub.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=reasons)
+        with pytest.raises(refusal):
+            EndpointStore("webhooks", stubbed).add(a_webhook())

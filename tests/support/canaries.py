@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.stack import ROOT
 from promptmill.clock import random_hex
 from tests.support.api import Api, new_address, token_of
+from tests.support.credentials import owner_of, plant_user
 from tests.support.stand_ins import Fault, Provider, StandIns
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ CANARIES = {
     name: f"{name}-canary-{random_hex(8)}"
     for name in (
         *("prompt", "image", "style", "negative", "metadata", "field", "broken-body"),
-        *("path", "query", "header", "cookie", "idempotency-key", "event-id", "entity-tag", "subject"),
+        *("path", "query", "header", "cookie", "idempotency-key", "event-id", "entity-tag", "subject", "webhook-url"),
     )
 }
 EMAIL = f"email-canary-{random_hex(8)}@example.com"
@@ -98,12 +100,14 @@ ENDINGS = (
 class Sent:
     """What was sent, and what came of it.
 
-    ``jobs`` are by how they ended. ``answers`` are those to requests that were no jobs, each with the markers that may
-    be in it, since they are its own; ``of_strangers`` are those to somebody who asked for these jobs.
+    ``webhook`` is that of the owner of the jobs, with its secret. ``jobs`` are by how they ended. ``answers`` are those
+    to requests that were no jobs, each with the markers that may be in it, since they are its own; ``of_strangers`` are
+    those to somebody who asked for these jobs.
     """
 
     token: str
     bad_token: str
+    webhook: dict[str, Any]
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: list[tuple[httpx.Response, set[str]]] = field(default_factory=list)
     of_strangers: list[httpx.Response] = field(default_factory=list)
@@ -114,9 +118,14 @@ class Sent:
         _, claims, signature = self.token.split(".")
         return {"claims": claims, "signature": signature, "bad": self.bad_token.split(".")[2], "key": API_KEY}
 
+    @property
+    def webhook_secret(self) -> str:
+        """What a JSON text has of it, whatever stands before it or is escaped in it."""
+        return max(re.split(r"[/+=_]", self.webhook["secret"]), key=len)
+
     def found_in(self, text: str) -> list[str]:
         """The names of the markers in a text."""
-        canaries = {**CANARIES, "email": EMAIL, **self.credentials}
+        canaries = {**CANARIES, "email": EMAIL, "webhook-secret": self.webhook_secret, **self.credentials}
         return [name for name, canary in canaries.items() if canary in text]
 
 
@@ -128,8 +137,8 @@ def filled(path: str, place: str) -> str:
 def send_everything(stack: Stack) -> Sent:
     token = token_of(stack, CANARIES["subject"], email=EMAIL, email_verified=True, roles=["admins"])
     signed, _, signature = token.rpartition(".")
-    sent = Sent(token, f"{signed}.{signature[::-1]}")
     with Api(stack, new_address(), token=token) as api, Api(stack, new_address()) as stranger:
+        sent = Sent(token, f"{signed}.{signature[::-1]}", _webhook(api))
         stand_ins = StandIns(stack)
         for ending in ENDINGS:
             if ending.faults:
@@ -140,6 +149,17 @@ def send_everything(stack: Stack) -> Sent:
         _ask_everything(api, sent)
         _ask_as_a_stranger(stranger, sent)
     return sent
+
+
+def _webhook(api: Api) -> dict[str, Any]:
+    """A webhook of the caller's own jobs, where nobody listens."""
+    plant_user(api.stack, owner := owner_of(str(api.token)))
+    asked = {"url": f"https://localhost:1/{CANARIES['webhook-url']}", "events": ["job.succeeded"], "owner": owner}
+    answer = api.http.post("/v1/webhooks", json=asked)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    assert api.http.get(f"/v1/webhooks/{made['id']}").json()["url"] == asked["url"]
+    return made
 
 
 def _run(api: Api, ending: Ending) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import random_hex
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from tests.support.recorder import Calls
 
 
-PARAMETERS = {"jobs": "job_id", "keys": "key_id", "limits": "subject"}
+PARAMETERS = {
+    "jobs": "job_id",
+    "keys": "key_id",
+    "limits": "subject",
+    "webhooks": "webhook_id",
+    "deliveries": "delivery_id",
+}
 """The path parameter below each collection."""
 
 
@@ -113,9 +119,9 @@ def api_event(
     user: Caller | None = None,
 ) -> dict[str, Any]:
     """What API Gateway sends a function for a request from this address: this user's, or of one who is only there."""
-    found = re.fullmatch(r"/v1/(\w+)/([^/]+)(/.*)?", path)
-    parameter = PARAMETERS.get(found[1]) if found else None
-    resource = f"/v1/{found[1]}/{{{parameter}}}{found[3] or ''}" if found and parameter else path
+    parts = path.split("/")
+    parameters = {PARAMETERS[of]: part for of, part in pairwise(parts) if of in PARAMETERS}
+    resource = "/".join(f"{{{PARAMETERS[of]}}}" if of in PARAMETERS else part for of, part in pairwise(["", *parts]))
     return {
         "resource": resource,
         "path": path,
@@ -124,7 +130,7 @@ def api_event(
         "multiValueHeaders": {"content-type": ["application/json"], "host": ["api.example.com"]},
         "queryStringParameters": query,
         "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} if query else None,
-        "pathParameters": {parameter: found[2]} if found and parameter else None,
+        "pathParameters": parameters or None,
         "stageVariables": None,
         "requestContext": {
             "requestId": f"req-{random_hex(8)}",

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from local.access_check import document_operations
 from local.stack import ROOT
-from promptmill.clock import now_ms, timestamp
+from promptmill.clock import now_ms, random_hex, timestamp
+from promptmill.events.webhooks.deliveries.store import DeliveryStore
+from promptmill.events.webhooks.endpoints.store import EndpointStore
+from promptmill.events.webhooks.model import Attempt, DeliveryStatus
 from promptmill.identity.access import Scope
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.store import JobStore
 from tests.support.builders import COST, TEXT_USAGE
 from tests.support.credentials import plant_key, plant_user
+from tests.support.deliveries import a_delivery
 from tests.support.jobs import a_job
+from tests.support.webhooks import QUIET, a_webhook
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -29,6 +34,8 @@ NEVER_EXISTED = {
     "job_id": "job_01KAHNM8T0Q4V9X2C7R5W3ZPJD",
     "key_id": "key_01KAHNM8T0Q4V9X2C7R5W3ZPJD",
     "subject": f"usr_{'0' * 32}",
+    "webhook_id": "whk_01KAHNM8T0Q4V9X2C7R5W3ZPJD",
+    "delivery_id": "evt_01KAHNM8T0Q4V9X2C7R5W3ZPJD",
 }
 """A path parameter of each name that is an id like others, of nothing."""
 
@@ -62,6 +69,28 @@ def user(stack: Stack, owner: str, _text: str) -> Ids:
     """Plants the user."""
     plant_user(stack, owner)
     return {"subject": owner}
+
+
+def webhook(stack: Stack, _owner: str, text: str) -> Ids:
+    """Plants a webhook, of a user of its own, to which there is no way."""
+    planted = a_webhook(
+        owner=f"usr_{random_hex(16)}", url=f"https://localhost:1/{text}", events=QUIET, created_at=timestamp(now_ms())
+    )
+    EndpointStore(stack.webhooks_table, stack.client("dynamodb")).add(planted)
+    return {"webhook_id": planted.id}
+
+
+def delivery(stack: Stack, owner: str, text: str) -> Ids:
+    """Plants a webhook, and one thing it received."""
+    ids, at_ms = webhook(stack, owner, text), now_ms()
+    deliveries = DeliveryStore(stack.webhooks_table, stack.client("dynamodb"))
+    planted = a_delivery(ids["webhook_id"], at_ms=at_ms, body=json.dumps({"note": text}))
+    deliveries.add(planted, at_ms=at_ms)
+    claimed = deliveries.claim(planted.webhook_id, planted.id, at_ms=at_ms)
+    assert claimed is not None
+    received = Attempt(timestamp(at_ms), duration_ms=3, status_code=204)
+    assert deliveries.record(claimed, received, DeliveryStatus.DELIVERED, at_ms=at_ms)
+    return {**ids, "delivery_id": planted.id}
 
 
 @dataclass(frozen=True)
@@ -107,6 +136,16 @@ RECIPES = {
     "readSubjectLimits": Recipe(200, user),
     "setSubjectLimits": Recipe(200, user, body={"burst": 5}),
     "removeSubjectLimits": Recipe(204, user),
+    "createWebhook": Recipe(201, body={"url": "https://hooks.example.com/promptmill", "events": sorted(QUIET)}),
+    "listWebhooks": Recipe(200),
+    "readWebhook": Recipe(200, webhook),
+    "changeWebhook": Recipe(200, webhook, body={"status": "disabled"}),
+    "rotateWebhook": Recipe(200, webhook, body={}),
+    "deleteWebhook": Recipe(204, webhook),
+    "testWebhook": Recipe(202, webhook),
+    "listDeliveries": Recipe(200, webhook),
+    "readDelivery": Recipe(200, delivery),
+    "redeliverEvent": Recipe(202, delivery),
     "health": Recipe(200),
     "listModels": Recipe(200),
     "openApi": Recipe(200),

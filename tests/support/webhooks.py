@@ -11,6 +11,8 @@ from promptmill.events.webhooks.model import Secret, Webhook, WebhookStatus
 from tests.support.builders import AT, AT_MS
 
 WEBHOOK_URL = "https://hooks.example.com/promptmill"
+QUIET = frozenset({EventName.TEMPLATE_FORKED})
+"""Events that nothing sends while the tests run."""
 
 
 def a_webhook(*, at_ms: int = AT_MS, **fields: Any) -> Webhook:

@@ -12,7 +12,7 @@ from tests.unit.http.admin import ADMIN
 from tests.unit.http.calls import OPERATOR, OWNER
 from tests.unit.http.test_delivery_routes import REFUSED, Full, Sent
 from tests.unit.http.test_openapi_answers import holds
-from tests.unit.http.test_webhook_routes import Overtaken
+from tests.unit.http.test_webhook_changes import Overtaken
 from tests.unit.http.webhook_admin import ASKED, WebhookAdministration
 
 if TYPE_CHECKING:

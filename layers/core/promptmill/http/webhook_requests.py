@@ -19,7 +19,7 @@ Url = Annotated[
         json_schema_extra={"format": "uri"},
     ),
 ]
-Events = Annotated[frozenset[EventName], Field(min_length=1, description="The events it is sent.")]
+Events = Annotated[list[EventName], Field(min_length=1, description="The events it is sent.")]
 
 
 class _Body(BaseModel):

@@ -58,7 +58,7 @@ def add_webhook_routes(app: APIGatewayRestResolver, endpoints: Callable[[], Endp
         webhook = Webhook(
             id=new_id("whk", at_ms),
             url=body.url,
-            events=body.events,
+            events=frozenset(body.events),
             owner=body.owner,
             secrets=(Secret(new_secret()),),
             status=WebhookStatus.ENABLED,
@@ -118,7 +118,7 @@ def add_webhook_routes(app: APIGatewayRestResolver, endpoints: Callable[[], Endp
             _check_url(body.url)
         at_ms = now_ms()
         before = endpoints().get(webhook_id)
-        after = changed(before, url=body.url, events=body.events, status=body.status, at_ms=at_ms)
+        after = changed(before, url=body.url, events=frozenset(body.events or ()), status=body.status, at_ms=at_ms)
         endpoints().change(before, after)
         return answer(_document(after, at_ms=at_ms))
 

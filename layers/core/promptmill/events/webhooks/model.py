@@ -111,11 +111,14 @@ def changed(
     webhook: Webhook,
     *,
     url: str | None = None,
-    events: frozenset[EventName] | None = None,
+    events: frozenset[EventName] = frozenset(),
     status: WebhookStatus | None = None,
     at_ms: int,
 ) -> Webhook:
-    """The webhook as an admin has it from now on; None leaves what is. Another URL or status is a new beginning."""
+    """The webhook as an admin has it from now on; None, and no events, leave what is.
+
+    Another URL or status is a new beginning.
+    """
     after = replace(webhook, url=url or webhook.url, events=events or webhook.events, status=status or webhook.status)
     if (after.url, after.status) != (webhook.url, webhook.status):
         after = replace(after, failing_since=None, held_until=None)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from promptmill.events.webhooks.model import Secret
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
+SECRET_PREFIX = "whsec_"  # noqa: S105  # nosec B105  # what every secret begins with
 
 
 def signed_headers(event_id: str, body: bytes, secrets: Iterable[Secret], *, at_ms: int) -> dict[str, str]:
