@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from promptmill.events.webhooks.model import DeliveryStatus, Webhook
+from promptmill.events.webhooks.release import release
 from promptmill.events.webhooks.schedule import MINUTE_MS
 from promptmill.settings import settings
 from tests.integration.webhook_world import World, answering
 from tests.support.builders import AT_MS
+from tests.support.deliveries import a_delivery
 from tests.support.functions import handler
 from tests.support.receiver import Receiver
+from tests.unit.jobs.settling import always
 from tests.unit.samples.samples import sample
 
 NOTHING_KEPT: dict[str, list[Any]] = {"batchItemFailures": []}
@@ -114,12 +117,29 @@ def test_what_is_due_is_released_and_counted_while_there_is_time(
     fan_out(webhooks, sample("fan_out_event"))
     webhooks.queue.waiting.clear()
     parts = {"deliveries": webhooks.deliveries, "queue": webhooks.queue, "at_ms": AT_MS + MINUTE_MS}
-    release = handler("release_deliveries")
-    assert release(sample("release_deliveries"), Remaining(15_000), **parts) == 0
-    assert release(sample("release_deliveries"), Remaining(60_000), **parts) == 1
-    assert release(sample("release_deliveries"), Remaining(60_000), **parts) == 0
+    call = handler("release_deliveries")
+    assert call(sample("release_deliveries"), Remaining(15_000), **parts) == 0
+    assert call(sample("release_deliveries"), Remaining(60_000), **parts) == 1
+    assert call(sample("release_deliveries"), Remaining(60_000), **parts) == 0
     assert counts(capsys) == [{"DeliveriesReleased": 0}, {"DeliveriesReleased": 1}, {"DeliveriesReleased": 0}]
     webhooks.clock.advance(MINUTE_MS)
     webhooks.work()
     (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).deliveries
     assert (delivery.status, len(receiver.received)) == (DeliveryStatus.DELIVERED, 1)
+
+
+def test_two_releases_at_one_time_ask_once(webhooks: World) -> None:
+    for _ in range(3):
+        webhooks.deliveries.add(a_delivery(), at_ms=AT_MS)
+    asked: list[int] = []
+
+    def released(has_time: Callable[[], bool]) -> int:
+        return release(webhooks.deliveries, webhooks.queue, at_ms=AT_MS + MINUTE_MS, has_time=has_time)
+
+    def meanwhile_another() -> bool:
+        if not asked:
+            asked.append(released(always))
+        return True
+
+    assert released(meanwhile_another) == 0
+    assert (asked, len(webhooks.queue.waiting)) == ([3], 3)

@@ -13,6 +13,7 @@ from promptmill.events.webhooks.schedule import (
     INTERVALS_MS,
     MAX_DELAY_MS,
     MINUTE_MS,
+    delay_seconds,
     held_off_ms,
     hold_ms,
     is_soon,
@@ -107,3 +108,9 @@ def test_what_a_message_asks_for_is_looked_at_a_minute_after_it_and_the_rest_whe
     soon, late = AT_MS + MAX_DELAY_MS, AT_MS + MAX_DELAY_MS + 1
     assert (is_soon(soon, at_ms=AT_MS), look_at_ms(soon, at_ms=AT_MS)) == (True, soon + MINUTE_MS)
     assert (is_soon(late, at_ms=AT_MS), look_at_ms(late, at_ms=AT_MS)) == (False, late)
+
+
+@given(st.integers(0, MAX_DELAY_MS))
+def test_a_message_is_seen_in_the_second_after_its_attempt_is_due_and_not_before(wait_ms: int) -> None:
+    seen_ms = delay_seconds(AT_MS + wait_ms, at_ms=AT_MS) * 1000
+    assert wait_ms <= seen_ms < wait_ms + 1000
