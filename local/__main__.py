@@ -27,14 +27,14 @@ def running_stack() -> Stack:
     return stack
 
 
-def receive_webhooks(port: int, secret: str | None) -> None:
-    """Prints what webhooks bring to this machine, until Ctrl-C."""
+def receive_webhooks(port: int, secret: str | None, count: int | None) -> None:
+    """Prints what webhooks bring to this machine, until so many have come or until Ctrl-C."""
     from local.webhook_receiver import WebhookReceiver
 
     folder = stack_folder()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        receiver = WebhookReceiver(folder, port, secret, lambda text: print(text, flush=True))
+        receiver = WebhookReceiver(folder, port, secret, lambda text: print(text, flush=True), count=count)
     except (OSError, ValueError) as error:
         raise StackError(f"cannot receive webhooks: {error}") from error
     with receiver, contextlib.suppress(KeyboardInterrupt):
@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--role", choices=["operator", "admin"], help="with sign-in: what they are besides a user")
     parser.add_argument("--secret", help="with receive-webhooks: the webhook's, to check signatures with")
     parser.add_argument("--port", type=int, default=8443, help="with receive-webhooks: where to listen (%(default)s)")
+    parser.add_argument("--count", type=int, help="with receive-webhooks: how many to wait for; until Ctrl-C without")
     arguments = parser.parse_args()
     try:
         match arguments.command:
@@ -77,7 +78,7 @@ def main() -> int:
                     parser.error(f"not an e-mail address: {email}")
                 print(sign_in(running_stack(), email, role=arguments.role).access)
             case "receive-webhooks":
-                receive_webhooks(arguments.port, arguments.secret)
+                receive_webhooks(arguments.port, arguments.secret, arguments.count)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

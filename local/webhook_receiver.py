@@ -25,15 +25,19 @@ class WebhookReceiver(ThreadingHTTPServer):
     """HTTPS on 127.0.0.1, with the certificate of ``folder``, which the stack there trusts; port 0 is any free one.
 
     What arrives is answered with 204 and given to ``show`` as text. With ``secret``, ``whsec_`` and base64, what it did
-    not sign is answered with 401, and shown all the same. A secret that is none raises ``ValueError``.
+    not sign is answered with 401, and shown all the same. A secret that is none raises ``ValueError``. With ``count``,
+    ``serve_forever`` ends once so many have been answered.
     """
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, port: int, secret: str | None, show: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, port: int, secret: str | None, show: Callable[[str], None], *, count: int | None = None
+    ) -> None:
         self.webhook = Webhook(secret) if secret else None
         self.show = show
         self.showing = threading.Lock()
+        self._left = count
         super().__init__(("127.0.0.1", port), _Delivery)
         # The handshake is the first read's, on the connection's own thread.
         self.socket = server_context(folder).wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
@@ -41,6 +45,16 @@ class WebhookReceiver(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"https://localhost:{self.server_port}/"
+
+    def note_answered(self) -> None:
+        """To be called by the thread of a request, of which each has its own."""
+        with self.showing:
+            if self._left is None:
+                return
+            self._left -= 1
+            is_last = self._left == 0
+        if is_last:
+            self.shutdown()
 
     def handle_error(self, *_: Any) -> None:
         with self.showing:
@@ -62,6 +76,7 @@ class _Delivery(BaseHTTPRequestHandler):
             self.server.show(f"{self.headers.get('webhook-id')}  {verdict}\n{textwrap.indent(_readable(body), '  ')}")
         self.send_response(status)
         self.end_headers()
+        self.server.note_answered()
 
     def _judge(self, body: bytes) -> tuple[HTTPStatus, str]:
         if self.server.webhook is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ MAKE = re.compile(r"make [a-z]+( [A-Z]+=\w+)?\s*(#.*)?")
 # A curl that answers an error with an error, for a README shows requests that work.
 PREAMBLE = """
 set -euo pipefail
+trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
 curl() { command curl --fail-with-body --max-time 40 "$@"; }
 """
 
@@ -59,7 +61,13 @@ def test_the_commands_for_using_it_work_as_they_stand(stack: Stack, tmp_path: Pa
     (block,) = [block for block in BLOCKS if commands(block)]
     environment = tmp_path / "env"
     environment.write_text(shell_environment(stack))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    receiving = (f"https://localhost:{port}/", f"receive-webhooks --port {port} ")
     script = PREAMBLE + "\n".join(commands(block)).replace(ENVIRONMENT_FILE, str(environment)) + "\n"
+    for written, free_one in zip(("https://localhost:8443/", "receive-webhooks "), receiving, strict=True):
+        assert written in script
+        script = script.replace(written, free_one)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     result = subprocess.run(
         ["bash", "-c", script], cwd=ROOT, env=clean, capture_output=True, text=True, check=False, timeout=150
@@ -69,6 +77,8 @@ def test_the_commands_for_using_it_work_as_they_stand(stack: Stack, tmp_path: Pa
     assert '"object":"job"' in result.stdout
     assert "GenerationWorkflow" in result.stdout or "executionArn" in result.stdout
     assert "job.accepted" in result.stdout or "job.succeeded" in result.stdout
+    assert "signature holds" in result.stdout
+    assert '"object":"report"' in result.stdout
 
 
 def test_every_place_the_readme_links_to_exists() -> None:

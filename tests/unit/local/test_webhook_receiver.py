@@ -72,6 +72,19 @@ def test_a_connection_that_brings_nothing_does_not_end_the_receiver(tmp_path: Pa
         assert send(tmp_path, receiver).status_code == 204
 
 
+def test_a_receiver_ends_after_as_many_as_it_was_to_wait_for(tmp_path: Path) -> None:
+    shown: list[str] = []
+    with WebhookReceiver(tmp_path, 0, SECRET, shown.append, count=2) as receiver:
+        thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        assert send(tmp_path, receiver).status_code == 204
+        assert thread.is_alive()
+        assert send(tmp_path, receiver).status_code == 204
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+    assert len(shown) == 2
+
+
 def test_a_secret_that_is_none_is_refused_before_anything_listens(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="base64"):
         WebhookReceiver(tmp_path, 0, "whsec_a", print)
