@@ -51,6 +51,7 @@ format: setup ## Format the code and write the generated documents
 	@$(PYTHON) -m ruff format --quiet .
 	@PYTHONPATH=layers/core $(PYTHON) -m promptmill.http.openapi > docs/openapi.json
 	@cp docs/openapi.json layers/core/promptmill/http/openapi.json
+	@PYTHONPATH=layers/core $(PYTHON) -m promptmill.events.documents .
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies of pyproject.toml again

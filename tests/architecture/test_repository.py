@@ -84,6 +84,22 @@ def test_the_openapi_document_is_what_the_code_says() -> None:
         assert json.loads((ROOT / path).read_text(encoding="utf-8")) == json.loads(made), f"{path}: run `make format`"
 
 
+def test_the_documents_of_the_events_are_what_the_catalogue_says(tmp_path: Path) -> None:
+    folders = ("docs", "events/published")
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    subprocess.run(
+        [sys.executable, "-m", "promptmill.events.documents", str(tmp_path)],
+        cwd=ROOT, env={"PYTHONPATH": "layers/core"}, check=True,
+    )  # fmt: skip
+    made = {path.relative_to(tmp_path).as_posix() for folder in folders for path in (tmp_path / folder).iterdir()}
+    for path in made:
+        committed = (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).exists() else ""
+        assert committed == (tmp_path / path).read_text(encoding="utf-8"), f"{path}: run `make format`"
+    published = {path.relative_to(ROOT).as_posix() for path in (ROOT / "events" / "published").iterdir()}
+    assert published == made - {"docs/asyncapi.json"} | {"events/published/v1.fields.json"}
+
+
 def test_supported_pythons_are_the_same_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     template = (ROOT / "template.yaml").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ SECTIONS = {
     "data": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret"},
     "events": {
         "AWS::Events::EventBus", "AWS::Events::Archive", "AWS::Events::Rule",
-        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy",
+        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter",
     },
     "logs": {"AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy"},
     "alarms": {"AWS::CloudWatch::Alarm"},
@@ -205,7 +205,7 @@ def test_what_is_stateful_says_what_becomes_of_it(template: dict[str, Any]) -> N
 def test_what_can_carry_tags_carries_them(template: dict[str, Any]) -> None:
     taggable = {
         "AWS::Serverless::Api", "AWS::Serverless::StateMachine", "AWS::DynamoDB::Table", "AWS::S3::Bucket",
-        "AWS::SQS::Queue", "AWS::Events::EventBus", "AWS::SecretsManager::Secret",
+        "AWS::SQS::Queue", "AWS::Events::EventBus", "AWS::SecretsManager::Secret", "AWS::SSM::Parameter",
     }  # fmt: skip
     for name, resource in template["Resources"].items():
         if resource["Type"] in taggable:

@@ -15,7 +15,7 @@ from promptmill.jobs.store import JobStore
 from tests.support.api import eventually
 from tests.support.jobs import a_job, state_of
 from tests.support.outcomes import ended_execution, outcomes
-from tests.support.published import check_event
+from tests.support.published import check_bus_event
 from tests.support.sweeper import LONG_AGO_MS, late_job, sweep
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_a_job_that_was_never_started_is_failed_and_announced_once(stack: Stack,
     assert settled.error == {"code": "workflow_unavailable", "step": "StartExecution"}
     (event,) = outcomes(stack, job.id)
     assert event["detail-type"] == "job.failed"
-    check_event("job.failed", event["detail"])
+    check_bus_event(event)
     sweep(stack)
     assert jobs.load_work(job.id).job == settled
     assert len(outcomes(stack, job.id)) == 1
@@ -79,7 +79,7 @@ def test_a_job_whose_execution_was_stopped_from_outside_expires(stack: Stack, jo
     assert settled.error == {"code": "deadline_passed", "step": "InvokeBedrock"}
     (event,) = outcomes(stack, job.id)
     assert event["detail-type"] == "job.expired"
-    check_event("job.expired", event["detail"])
+    check_bus_event(event)
     assert event["detail"]["data"]["duration_ms"] >= LONG_AGO_MS
 
 

@@ -11,6 +11,10 @@ import re
 import secrets
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
@@ -29,6 +33,11 @@ def now_ms() -> int:
 def monotonic_ms() -> int:
     """Milliseconds on a clock that never goes back; only differences mean something."""
     return time.monotonic_ns() // 1_000_000
+
+
+def pause_up_to(seconds: float, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Does nothing for a time between 0 and this, by chance, so that who waits for the same comes back apart."""
+    sleep(seconds * secrets.randbelow(1001) / 1000)
 
 
 def timestamp(at_ms: int) -> str:

@@ -52,7 +52,10 @@ a public contract, held by a test. The ``code`` of HTTP problems, jobs and event
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PromptmillError(Exception):
@@ -203,6 +206,11 @@ class IssuerUnavailable(TransientError):
 
 class BusUnavailable(TransientError):
     """The event could not be published."""
+
+    def __init__(self, detail: str = "", *, unpublished: Sequence[dict[str, str]] = ()) -> None:
+        """``unpublished`` are PutEvents entries, as the queue of parked events has them."""
+        super().__init__(detail)
+        self.unpublished = tuple(unpublished)
 
 
 class ProviderThrottled(TransientError):

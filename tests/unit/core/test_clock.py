@@ -19,6 +19,7 @@ from promptmill.clock import (
     monotonic_ms,
     new_id,
     now_ms,
+    pause_up_to,
     random_hex,
     random_token,
     timestamp,
@@ -193,3 +194,12 @@ def test_a_random_token_has_its_bytes_in_base64url() -> None:
     first, second = random_token(32), random_token(32)
     assert first != second
     assert len(base64.urlsafe_b64decode(f"{first}=")) == 32
+
+
+def test_pauses_up_to_the_same_length_differ_and_none_is_longer() -> None:
+    pauses: list[float] = []
+    for _ in range(100):
+        pause_up_to(0.4, sleep=pauses.append)
+    assert all(0 <= pause <= 0.4 for pause in pauses)
+    assert len(set(pauses)) > 10
+    assert max(pauses) - min(pauses) > 0.2

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptmill.errors import JobNotFound, PromptmillError, StoreUnavailable
+from promptmill.events.names import EventName
 from promptmill.events.publish import EventBus
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.reach import Reach
@@ -93,10 +94,10 @@ class FakeBus(EventBus):
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.error = error
 
-    def publish(self, detail_type: str, detail: dict[str, Any]) -> None:
+    def publish(self, name: EventName, detail: dict[str, Any]) -> None:
         if self.error:
             raise self.error
-        self.published.append((detail_type, json.loads(json.dumps(detail))))
+        self.published.append((name, json.loads(json.dumps(detail))))
 
     @property
     def names(self) -> list[str]:

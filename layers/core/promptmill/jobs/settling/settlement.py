@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from promptmill.clock import timestamp
 from promptmill.errors import JobSettled, PromptmillError
 from promptmill.events.envelope import outcome_event
+from promptmill.events.names import EventName
 from promptmill.jobs.ledger import paid_nanousd
 from promptmill.jobs.model import JobStatus
 from promptmill.jobs.reach import Reach
@@ -141,7 +142,7 @@ class Settlement:
         """
         spent = paid_nanousd(job.cost)
         steps = [
-            partial(self.bus.publish, f"job.{job.status.value}", outcome_event(job)),
+            partial(self.bus.publish, EventName(f"job.{job.status.value}"), outcome_event(job)),
             partial(self.spending.settle, job.subject, job.id, job.reservation, spent_nanousd=spent),
         ]
         if is_running and job.started_at is not None and job.status in _STOPPED:
