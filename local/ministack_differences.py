@@ -58,7 +58,7 @@ def mend_differences(stack: Stack, outputs: Mapping[str, str]) -> None:
     # MiniStack's CloudFormation has no AWS::Events::Archive, its EventBridge has.
     events = stack.client("events")
     with contextlib.suppress(events.exceptions.ResourceAlreadyExistsException):
-        events.create_archive(ArchiveName=stack.bus_name, EventSourceArn=outputs["EventBusArn"])
+        events.create_archive(ArchiveName=outputs["EventArchiveName"], EventSourceArn=outputs["EventBusArn"])
 
 
 def _put_gateway_responses(stack: Stack, api_id: str, *, first_origin: str) -> None:

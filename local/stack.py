@@ -45,6 +45,7 @@ class Stack:
     providers_url: str
     state_machine_arn: str
     deletion_workflow_arn: str
+    interactions_workflow_arn: str
     jobs_table: str
     control_table: str
     library_table: str
@@ -54,6 +55,8 @@ class Stack:
     bus_name: str
     events_queue_url: str
     parked_events_queue_url: str
+    analytics_queue_url: str
+    analytics_dead_letter_queue_url: str
     function_log_group: str
     user_pool_id: str
     user_pool_client_id: str
@@ -234,6 +237,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         providers_url=providers_url,
         state_machine_arn=outputs["StateMachineArn"],
         deletion_workflow_arn=outputs["DeletionWorkflowArn"],
+        interactions_workflow_arn=outputs["InteractionsWorkflowArn"],
         jobs_table=outputs["JobsTableName"],
         control_table=outputs["ControlTableName"],
         library_table=outputs["LibraryTableName"],
@@ -243,6 +247,8 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         bus_name=outputs["EventBusName"],
         events_queue_url=outputs["EventsQueueUrl"],
         parked_events_queue_url=outputs["ParkedEventsQueueUrl"],
+        analytics_queue_url=outputs["AnalyticsQueueUrl"],
+        analytics_dead_letter_queue_url=outputs["AnalyticsDeadLetterQueueUrl"],
         function_log_group=outputs["FunctionLogGroupName"],
         user_pool_id=outputs["UserPoolId"],
         user_pool_client_id=outputs["UserPoolClientId"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from operations.analytics import analytics
 from operations.command import OperatorGroup, unwind_when_ended
 from operations.executions import executions
 from operations.jobs import jobs
@@ -24,7 +25,7 @@ def operations() -> None:
     """
 
 
-for group in (executions, jobs, keys, limits):
+for group in (analytics, executions, jobs, keys, limits):
     operations.add_command(group)
 
 

@@ -13,11 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.account import stack_name
 from operations.journal import Journal
+from operations.rebuild import Place, Rebuild
+from promptmill.analytics.store import RollupStore
 from promptmill.artifacts.store import ArtifactStore
 from promptmill.events.publish import EventBus
 from promptmill.idempotency.store import IdempotencyStore
 from promptmill.identity.api_keys.store import ApiKeyStore
 from promptmill.identity.overrides.store import OverrideStore
+from promptmill.identity.users.store import UserStore
 from promptmill.jobs.execution.gateway import Executions
 from promptmill.jobs.execution.reading import ExecutionReader
 from promptmill.jobs.execution.store import LedgerStore
@@ -139,6 +142,20 @@ class Deployment:
         models = models_of(self.said("TextModels"), self.said("ImageModels"))
         retention_days = int(self.said("JobRetentionDays"))
         return Intake(self.jobs, self.rates, self.workflow, records, self.plans, models, retention_days)
+
+    @cached_property
+    def rebuild(self) -> Rebuild:
+        (table,) = self.settings.require("analytics_table")
+        place = Place(
+            table=table,
+            archive=self.described["EventArchiveName"],
+            bus_arn=self.described["EventBusArn"],
+            rule_arn=self.described["AnalyticsRuleArn"],
+            queue_url=self.described["AnalyticsQueueUrl"],
+            mapping_id=self.described["AnalyticsMappingId"],
+        )
+        dynamodb = self.client("dynamodb")
+        return Rebuild(place, RollupStore(table, dynamodb), UserStore(self._library_table, dynamodb), self.client)
 
     @property
     def _jobs_table(self) -> str:

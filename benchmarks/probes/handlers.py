@@ -151,7 +151,8 @@ def run_job(handlers: dict[str, Any], kind: dict[str, Any]) -> dict[str, dict[st
     job_id = json.loads(posted["body"])["id"]
     step("CheckRate", check_rate)
     step("assemble_prompt", lambda: handlers["assemble_prompt"](started, None))
-    step(kind["function"], lambda: handlers[kind["function"]]({"job_id": job_id, "model": kind["model"]}, None))
+    attempt = {"job_id": job_id, "correlation_id": started["correlation_id"], "model": kind["model"]}
+    step(kind["function"], lambda: handlers[kind["function"]](attempt, None))
     step("PersistResult", lambda: persist_result(job_id))
     step("CloseSucceeded", lambda: close_succeeded(job_id))
     read = step(

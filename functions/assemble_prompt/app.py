@@ -13,7 +13,7 @@ from promptmill.step_log import logged_step
 def lambda_handler(
     event: dict[str, Any], context: object, *, jobs: JobStore | None = None, spending: SpendingStore | None = None
 ) -> dict[str, Any]:
-    with logged_step("AssemblePrompt", job_id=event["job_id"]):
+    with logged_step("AssemblePrompt", job_id=event["job_id"], correlation_id=event["correlation_id"]):
         return assemble_prompt(
             claim_of(event),
             jobs=jobs or job_store(),

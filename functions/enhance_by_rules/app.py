@@ -9,7 +9,9 @@ from promptmill.step_log import logged_step
 
 
 def lambda_handler(event: dict[str, Any], context: object, *, jobs: JobStore | None = None) -> dict[str, Any]:
-    with logged_step("EnhanceByRules", job_id=event["job_id"], model=event["model"]):
+    with logged_step(
+        "EnhanceByRules", job_id=event["job_id"], correlation_id=event["correlation_id"], model=event["model"]
+    ):
         return run_attempt(
             event["job_id"], event["model"], step="EnhanceByRules", provider=RulesProvider(), jobs=jobs or job_store()
         )

@@ -25,5 +25,5 @@ def lambda_handler(
         Settlement(settling_store(), generation_workflow(), event_bus(), spending_store()),
         forget_keys=api_key_store(attempts=1).forget_all,
     )
-    with logged_step("EraseUser", user_id=event["user_id"]):
+    with logged_step("EraseUser", user_id=event["user_id"], correlation_id=event["correlation_id"]):
         return {"remaining": parts.erase(event["user_id"], at_ms=at_ms)}

@@ -15,7 +15,9 @@ bedrock_provider = cache(BedrockProvider)
 def lambda_handler(
     event: dict[str, Any], context: object, *, jobs: JobStore | None = None, provider: Provider | None = None
 ) -> dict[str, Any]:
-    with logged_step("InvokeBedrock", job_id=event["job_id"], model=event["model"]):
+    with logged_step(
+        "InvokeBedrock", job_id=event["job_id"], correlation_id=event["correlation_id"], model=event["model"]
+    ):
         return run_attempt(
             event["job_id"],
             event["model"],

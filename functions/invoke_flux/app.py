@@ -27,7 +27,9 @@ def lambda_handler(
     artifacts: ArtifactStore | None = None,
     provider: Provider | None = None,
 ) -> dict[str, Any]:
-    with logged_step("InvokeFlux", job_id=event["job_id"], model=event["model"]):
+    with logged_step(
+        "InvokeFlux", job_id=event["job_id"], correlation_id=event["correlation_id"], model=event["model"]
+    ):
         return run_attempt(
             event["job_id"],
             event["model"],

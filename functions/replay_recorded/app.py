@@ -18,7 +18,9 @@ def lambda_handler(
     artifacts: ArtifactStore | None = None,
 ) -> dict[str, Any]:
     jobs, artifacts = jobs or job_store(), artifacts or artifact_store()
-    with logged_step("ReplayRecorded", job_id=event["job_id"], model=event["model"]):
+    with logged_step(
+        "ReplayRecorded", job_id=event["job_id"], correlation_id=event["correlation_id"], model=event["model"]
+    ):
         return run_attempt(
             event["job_id"],
             event["model"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from local.rendering import ROOT
+from local.rendering import ROOT, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,12 +46,26 @@ ACTIONS = {
     "arn:aws:states:::lambda:invoke": "lambda:InvokeFunction",
     "arn:aws:states:::sqs:sendMessage": "sqs:SendMessage",
     "arn:aws:states:::aws-sdk:sfn:stopExecution": "states:StopExecution",
-    # Who may make the actions of a transaction may make it.
-    "arn:aws:states:::aws-sdk:dynamodb:transactWriteItems": "dynamodb:UpdateItem",
     "arn:aws:states:::aws-sdk:cognitoidentityprovider:adminDeleteUser": "cognito-idp:AdminDeleteUser",
 }
+# Who may make the writes of a transaction may make it.
+TRANSACTION = "arn:aws:states:::aws-sdk:dynamodb:transactWriteItems"
+WRITES = {"Put": "dynamodb:PutItem", "Update": "dynamodb:UpdateItem"}
 
 MACHINES = [Machine(file) for file in sorted((ROOT / "statemachines").glob("*.asl.json"))]
+GENERATION, DELETION, INTERACTIONS = (
+    Machine(ROOT / "statemachines" / f"{name}.asl.json") for name in ("generation", "deletion", "interactions")
+)
+
+
+def deployed(machine: Machine) -> tuple[str, dict[str, Any]]:
+    """The logical id and the properties of the machine's resource."""
+    (found,) = (
+        (name, resource["Properties"])
+        for name, resource in read_template()["Resources"].items()
+        if ROOT / resource.get("Properties", {}).get("DefinitionUri", "") == machine.file
+    )
+    return found
 
 
 def lambda_tasks(machine: Machine) -> dict[str, State]:
@@ -60,6 +74,16 @@ def lambda_tasks(machine: Machine) -> dict[str, State]:
         for name, state in machine.of_type("Task").items()
         if state["Resource"] == "arn:aws:states:::lambda:invoke"
     }
+
+
+def demands(task: State) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(action a role has to allow, arguments that name what it is done to) of a task, or of each write of one."""
+    if task["Resource"] == TRANSACTION:
+        for write in task["Arguments"]["TransactItems"]:
+            yield from ((WRITES[kind], arguments) for kind, arguments in write.items())
+    else:
+        assert task["Resource"] in ACTIONS, f"{task['Resource']}: say in ACTIONS what a role needs for it"
+        yield ACTIONS[task["Resource"]], task["Arguments"]
 
 
 def targets(state: State) -> Iterator[str]:

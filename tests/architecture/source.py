@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "layers" / "core" / "promptmill"
 FUNCTIONS = sorted((ROOT / "functions").glob("*/app.py"))
-# Called by API Gateway, by its authorizers or Cognito, or on a schedule; every other function is a step of a workflow.
+# Called by API Gateway, by its authorizers or Cognito, on a schedule, or with what is in a queue; every other function
+# is a step of a workflow.
 API_FUNCTIONS = {"submit_job", "read_jobs", "cancel_job", "redrive_job", "serve_me", "delete_user", "read_limits"} | {
-    "administer_access"
+    "administer_access",
+    "read_analytics",
 }
 SIGN_IN_FUNCTIONS = {"authorize_caller", "record_sign_in"}
-SCHEDULED_FUNCTIONS = {"sweep_jobs"}
+SCHEDULED_FUNCTIONS = {"sweep_jobs", "release_deliveries"}
+QUEUE_FUNCTIONS = {"record_analytics", "fan_out_event", "deliver_webhook"}
 STEP_FUNCTIONS = [
-    app for app in FUNCTIONS if app.parent.name not in API_FUNCTIONS | SIGN_IN_FUNCTIONS | SCHEDULED_FUNCTIONS
+    app
+    for app in FUNCTIONS
+    if app.parent.name not in API_FUNCTIONS | SIGN_IN_FUNCTIONS | SCHEDULED_FUNCTIONS | QUEUE_FUNCTIONS
 ]
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
 

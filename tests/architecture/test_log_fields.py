@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 # Ids, names and figures; a line about a request, a step, or what went wrong.
 FIELDS = {
-    *("method", "route", "status", "request_id", "duration_ms"),
+    *("method", "route", "status", "request_id", "correlation_id", "duration_ms"),
     *("job_id", "kind", "replay_of", "compared_with", "redriven_from", "mode", "left_to"),
     *("user_id", "admin", "key_id", "subject"),
+    *("webhook_id", "event_id", "message_id", "attempt", "status_code", "reason"),
     *("step", "model", "outcome", "work", "call"),
     *("error", "causes", "place"),
 }
@@ -29,8 +30,12 @@ WRITTEN_BY_CALLERS = {
     *("detail", "args", "response"),
 }
 # One of two words; names and codes.
-ALLOWED_EXPRESSIONS = {"body.mode.value", "_causes(error)"}
-FACTS_OF = {"note_in_log", "logged_step", "log_given_up"}
+ALLOWED_EXPRESSIONS = {"body.mode.value", "_causes(error)", "attempt.error"}
+# ``note`` is what ``logged_step`` yields.
+FACTS_OF = {"note_in_log", "logged_step", "note", "log_given_up", "log_attempt", "log_disabled"}
+# What a step works on that a request has made, and what that request is called.
+MADE_BY_A_REQUEST = {"job_id", "event_id"}
+CORRELATION = "correlation_id"
 LINES_OF = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 WRITERS = {"promptmill.http.resolver", "promptmill.step_log"}
 FILES = [*PACKAGE_FILES, *FUNCTIONS]
@@ -100,6 +105,21 @@ def test_only_the_edges_write_lines_and_pass_fields_on(file: Path) -> None:
     for call in logging_calls(file):
         assert not is_a_loggers_own(call.func), ast.unparse(call)
         assert all(keyword.arg for keyword in call.keywords), ast.unparse(call)
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_a_line_about_a_job_or_an_event_says_which_request_it_goes_back_to(file: Path) -> None:
+    """In the function that says which job it is, at once or when the job has been read."""
+    for function in code(tree(file)):
+        if isinstance(function, ast.FunctionDef):
+            names = fields_named_in(function)
+            assert CORRELATION in names or not names & MADE_BY_A_REQUEST, ast.unparse(function)
+
+
+def fields_named_in(function: ast.FunctionDef) -> set[str]:
+    calls = [node for node in code(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    named = {name for call in calls if ast.unparse(call.func) in FACTS_OF for name, _ in fields(call)}
+    return named | ({CORRELATION} if any(ast.unparse(call.func) == "note_job" for call in calls) else set())
 
 
 def test_every_field_of_the_list_is_on_some_line() -> None:

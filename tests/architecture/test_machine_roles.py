@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.rendering import ROOT, read_template
-from tests.architecture.machines import ACTIONS, MACHINES
+from tests.architecture.machines import MACHINES, demands, deployed
 from tests.support.grants import grants, literal
 
 if TYPE_CHECKING:
@@ -21,40 +20,29 @@ NAMES = ("FunctionName", "TableName", "QueueUrl", "ExecutionArn", "UserPoolId")
 LOG_AND_TRACE = "LogAndTrace"
 
 
-def deployed(machine: Machine) -> tuple[str, dict[str, Any]]:
-    """The logical id and the properties of the machine's resource."""
-    (found,) = (
-        (name, resource["Properties"])
-        for name, resource in read_template()["Resources"].items()
-        if ROOT / resource.get("Properties", {}).get("DefinitionUri", "") == machine.file
-    )
-    return found
-
-
 def asked(machine: Machine) -> Iterator[tuple[str, str]]:
     """(action, resource) of every task."""
     name, properties = deployed(machine)
     substitutions = properties["DefinitionSubstitutions"]
     for state in machine.of_type("Task").values():
-        assert state["Resource"] in ACTIONS, f"{state['Resource']}: say in ACTIONS what a role needs for it"
-        for target in targets(state["Arguments"]):
+        for action, arguments in demands(state):
+            target = named(arguments)
             if target == OWN_EXECUTION:
                 parts = "${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
-                yield ACTIONS[state["Resource"]], f"arn:{parts}:execution:${{{name}.Name}}:*"
+                yield action, f"arn:{parts}:execution:${{{name}.Name}}:*"
             else:
                 logical_id = literal(substitutions[target.strip("${}")]).strip("${}").removesuffix(".Arn")
-                yield ACTIONS[state["Resource"]], f"${{{logical_id}.Arn}}"
+                yield action, f"${{{logical_id}.Arn}}"
 
 
-def targets(arguments: dict[str, Any]) -> list[str]:
+def named(arguments: dict[str, Any]) -> str:
     """What a task works on, as its arguments name it."""
     if "Entries" in arguments:
-        return [entry["EventBusName"] for entry in arguments["Entries"]]
-    if "TransactItems" in arguments:
-        return [part["TableName"] for item in arguments["TransactItems"] for part in item.values()]
-    named = [arguments[name] for name in NAMES if name in arguments]
-    assert len(named) == 1, f"which of {sorted(arguments)} names what the task works on?"
-    return named
+        (entry,) = arguments["Entries"]
+        return str(entry["EventBusName"])
+    found = [arguments[name] for name in NAMES if name in arguments]
+    assert len(found) == 1, f"which of {sorted(arguments)} names what the task works on?"
+    return str(found[0])
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.file.name)

@@ -11,13 +11,18 @@ from tests.support.grants import Document, grants, listed, literal, of_type, rol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What a role may have besides its own statements; SAM adds both.
-MANAGED = {"service-role/AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}
-SERVICES = {"lambda.amazonaws.com", "scheduler.amazonaws.com", "states.amazonaws.com"}
+# What a role may have besides its own statements; SAM adds them all, the last one to a function that reads a queue.
+MANAGED = {
+    "service-role/AWSLambdaBasicExecutionRole",
+    "AWSXrayWriteOnlyAccess",
+    "service-role/AWSLambdaSQSQueueExecutionRole",
+}
+SERVICES = {f"{name}.amazonaws.com" for name in ("lambda", "scheduler", "states", "events")}
 # Statements on every resource, each with what makes it right.
 EVERYTHING = {
     ("GenerationWorkflowRole", "LogAndTrace"): "log delivery and X-Ray know no resource-level permissions",
     ("DeletionWorkflowRole", "LogAndTrace"): "as the other workflow's",
+    ("InteractionsWorkflowRole", "LogAndTrace"): "as the other workflow's",
 }
 # Resources with a wildcard in them, each with what it stands for.
 WILDCARDS = {
@@ -87,3 +92,13 @@ def test_a_schedule_may_call_its_function_and_nothing_else() -> None:
         role, _ = schedule["Target"]["RoleArn"]["Fn::GetAtt"]
         allowed = {(grant.action, grant.resource) for grant in grants() if grant.role == role}
         assert allowed == {("lambda:InvokeFunction", literal(schedule["Target"]["Arn"]))}
+
+
+def test_a_rule_that_has_a_role_may_start_its_workflow_and_nothing_else() -> None:
+    """The local stack does not ask the role of a rule."""
+    targets = [target for rule in of_type("AWS::Events::Rule").values() for target in rule["Targets"]]
+    roles = {target["RoleArn"]["Fn::GetAtt"][0]: literal(target["Arn"]) for target in targets if "RoleArn" in target}
+    assert roles.keys() == {role for role in of_type("AWS::IAM::Role") if service_of(role) == "events.amazonaws.com"}
+    for role, workflow in roles.items():
+        allowed = {(grant.action, grant.resource) for grant in grants() if grant.role == role}
+        assert allowed == {("states:StartExecution", workflow)}

@@ -31,7 +31,7 @@ SECTIONS = {
     "data": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SecretsManager::Secret"},
     "events": {
         "AWS::Events::EventBus", "AWS::Events::Archive", "AWS::Events::Rule",
-        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter",
+        "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter", "AWS::IAM::Role",
     },
     "logs": {"AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy"},
     "alarms": {"AWS::CloudWatch::Alarm"},
@@ -49,6 +49,7 @@ LAST_QUEUES = {
     "WebhookEventsDeadLetterQueue",
     "DeliveriesDeadLetterQueue",
     "AnalyticsDeadLetterQueue",
+    "InteractionsDeadLetterQueue",
 }
 # Losing it loses nothing of value (docs/decisions).
 WITHOUT_BACKUPS = {"ControlTable"}
@@ -177,6 +178,17 @@ def test_every_log_has_an_end(template: dict[str, Any], rendered: dict[str, Any]
         assert function["LoggingConfig"]["LogGroup"]["Ref"] in groups, name
 
 
+def test_a_trace_leads_from_the_api_through_every_function_and_workflow(rendered: dict[str, Any]) -> None:
+    traced: dict[str, dict[str, Any]] = {
+        "AWS::ApiGateway::Stage": {"TracingEnabled": True},
+        "AWS::Lambda::Function": {"TracingConfig": {"Mode": "Active"}},
+        "AWS::StepFunctions::StateMachine": {"TracingConfiguration": {"Enabled": True}},
+    }
+    for kind, wanted in traced.items():
+        for name, properties in of_type(rendered, kind).items():
+            assert wanted.items() <= properties.items(), name
+
+
 def test_no_bucket_is_public(template: dict[str, Any]) -> None:
     for name, bucket in of_type(template, "AWS::S3::Bucket").items():
         blocks = bucket["PublicAccessBlockConfiguration"]
@@ -244,5 +256,6 @@ def test_every_stage_of_samconfig_sets_parameters_that_exist(template: dict[str,
 def test_a_function_that_is_called_without_waiting_keeps_what_it_could_not_do(template: dict[str, Any]) -> None:
     """Which is why checkov need not ask each of the others for a dead-letter queue."""
     for name, function in of_type(template, "AWS::Serverless::Function").items():
-        if any(event["Type"] not in {"Api", "Cognito"} for event in function.get("Events", {}).values()):
+        # What cannot be done with a message goes back to its queue.
+        if any(event["Type"] not in {"Api", "Cognito", "SQS"} for event in function.get("Events", {}).values()):
             assert "DeadLetterQueue" in function or "EventInvokeConfig" in function, name

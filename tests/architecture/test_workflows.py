@@ -13,10 +13,14 @@ from promptmill.identity.authorizer import KEEP_MS
 from promptmill.jobs.erasure.eraser import PAGE_SIZE
 from promptmill.jobs.erasure.judgement import QUIET_MS
 from promptmill.jobs.requests import EnhanceJob, ImageJob
-from promptmill.providers.deadline import ATTEMPT_SECONDS
+from promptmill.providers.interface import ATTEMPT_SECONDS
 from tests.architecture.machines import (
+    DELETION,
+    GENERATION,
+    INTERACTIONS,
     MACHINES,
     Machine,
+    deployed,
     lambda_tasks,
     longest_seconds,
     reachable,
@@ -30,6 +34,7 @@ AWS_ERRORS = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     "States.ALL",
     "States.Timeout",
+    "States.QueryEvaluationError",
     "Sandbox.Timedout",
     # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
     "Lambda.ServiceException",
@@ -58,15 +63,12 @@ TASK_FIELDS = [
     "End",
 ]
 MACHINE_FIELDS = ["Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States"]
-GENERATION, DELETION = (
-    next(machine for machine in MACHINES if machine.file.name == f"{name}.asl.json")
-    for name in ("generation", "deletion")
-)
 # A redrive runs the state that failed again. Of a job: the one with the paid result, the failure, the event; the
-# sweeper does where nobody redrives. Of a user who leaves: any.
+# sweeper does where nobody redrives. Of a user who leaves: any. An Express workflow has no redrive.
 REDRIVEN = {
     GENERATION.file: {"PersistResult", "RecordFailure", "ParkOutcome"},
     DELETION.file: DELETION.of_type("Task").keys() - {"PublishDeleted"},
+    INTERACTIONS.file: set(),
 }
 # The steps before which ChooseProvider looks at the job's deadline.
 DEADLINE_GATE = "ChooseProvider"
@@ -85,14 +87,6 @@ def named_errors(machine: Machine) -> set[str]:
         for handler in (*state.get("Retry", []), *state.get("Catch", []))
         for error in handler["ErrorEquals"]
     }
-
-
-def workflow_of(machine: Machine) -> dict[str, Any]:
-    for resource in read_template()["Resources"].values():
-        if resource.get("Properties", {}).get("DefinitionUri") == f"statemachines/{machine.file.name}":
-            properties: dict[str, Any] = resource["Properties"]
-            return properties
-    raise AssertionError(f"the template has no workflow for {machine.file.name}")
 
 
 @machines
@@ -168,7 +162,8 @@ def test_every_way_leads_somewhere_and_every_state_is_on_one(machine: Machine) -
 @machines
 def test_the_template_gives_exactly_what_the_definition_asks_for(machine: Machine) -> None:
     asked = set(re.findall(r"\$\{(\w+)\}", machine.text))
-    assert asked == workflow_of(machine)["DefinitionSubstitutions"].keys()
+    _, properties = deployed(machine)
+    assert asked == properties["DefinitionSubstitutions"].keys()
 
 
 @machines

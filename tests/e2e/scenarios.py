@@ -24,7 +24,7 @@ from promptmill.jobs.store import JobStore
 from promptmill.limits.spending.store import SpendingStore
 from tests.support.api import Api, new_address, token_of
 from tests.support.in_process import api_event
-from tests.support.jobs import a_job, state_of
+from tests.support.jobs import a_job, attempt, state_of
 from tests.support.sweeper import LONG_AGO_MS, late_job
 
 if TYPE_CHECKING:
@@ -202,19 +202,19 @@ def a_recorded_job_is_assembled(world: World, assemble: InProcess) -> None:
 
 
 def a_model_is_asked(world: World, invoke: InProcess) -> None:
-    invoke({"job_id": world.assembled().id, "model": "claude-haiku-4.5"})
+    invoke(attempt(world.assembled(), "claude-haiku-4.5"))
 
 
 def a_picture_is_drawn(world: World, invoke: InProcess) -> None:
-    invoke({"job_id": world.assembled("image").id, "model": "flux-schnell"})
+    invoke(attempt(world.assembled("image"), "flux-schnell"))
 
 
 def the_rules_are_applied(world: World, enhance: InProcess) -> None:
-    enhance({"job_id": world.assembled().id, "model": "rules"})
+    enhance(attempt(world.assembled(), "rules"))
 
 
 def a_picture_is_given_again(world: World, replay: InProcess) -> None:
-    replay({"job_id": world.assembled("image", **world.replaying()).id, "model": "flux-schnell"})
+    replay(attempt(world.assembled("image", **world.replaying()), "flux-schnell"))
 
 
 NOBODY_THERE = {"AWS_ENDPOINT_URL_SFN": "http://127.0.0.1:9"}

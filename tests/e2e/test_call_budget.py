@@ -15,7 +15,7 @@ from promptmill.jobs.model import ReplayMode
 from promptmill.jobs.store import JobStore
 from tests.support.api import new_address, user_at
 from tests.support.in_process import api_event, in_process
-from tests.support.jobs import a_job, state_of
+from tests.support.jobs import a_job, attempt, state_of
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -87,25 +87,25 @@ def test_neither_health_nor_models_nor_the_document_makes_a_call(stack: Stack) -
 def test_a_model_step_is_one_read_one_model_call_and_two_transactions(stack: Stack, jobs: JobStore) -> None:
     job = _assembled(stack, jobs, "enhance")
     with in_process(stack, "invoke_bedrock") as invoke:
-        invoke({"job_id": job.id, "model": "claude-haiku-4.5"})
+        invoke(attempt(job, "claude-haiku-4.5"))
         assert invoke.calls.by_operation == {**LEDGER, "bedrock-runtime.ConverseStream": 1}
 
 
 def test_a_model_step_that_runs_again_only_reads(stack: Stack, jobs: JobStore) -> None:
     job = _assembled(stack, jobs, "enhance")
     with in_process(stack, "invoke_bedrock") as invoke:
-        first = invoke({"job_id": job.id, "model": "claude-haiku-4.5"})
+        first = invoke(attempt(job, "claude-haiku-4.5"))
         made = len(invoke.calls)
-        assert invoke({"job_id": job.id, "model": "claude-haiku-4.5"}) == first
+        assert invoke(attempt(job, "claude-haiku-4.5")) == first
         assert invoke.calls.operations[made:] == ["dynamodb.Query"]
 
 
 def test_an_image_step_writes_its_picture_and_reads_the_key_once_per_process(stack: Stack, jobs: JobStore) -> None:
     first, second = _assembled(stack, jobs, "image"), _assembled(stack, jobs, "image")
     with in_process(stack, "invoke_flux") as invoke:
-        invoke({"job_id": first.id, "model": "flux-schnell"})
+        invoke(attempt(first, "flux-schnell"))
         made = len(invoke.calls)
-        invoke({"job_id": second.id, "model": "flux-schnell"})
+        invoke(attempt(second, "flux-schnell"))
         again = invoke.calls.operations[made:]
     assert sorted(again) == sorted(["dynamodb.Query", *["dynamodb.TransactWriteItems"] * 2, "s3.PutObject"])
 
@@ -113,7 +113,7 @@ def test_an_image_step_writes_its_picture_and_reads_the_key_once_per_process(sta
 def test_the_rules_step_costs_what_the_ledger_costs(stack: Stack, jobs: JobStore) -> None:
     job = _assembled(stack, jobs, "enhance")
     with in_process(stack, "enhance_by_rules") as enhance:
-        enhance({"job_id": job.id, "model": "rules"})
+        enhance(attempt(job, "rules"))
         assert enhance.calls.by_operation == LEDGER
 
 
@@ -143,14 +143,14 @@ def test_a_replay_is_a_post_and_one_read_more(stack: Stack, api: Api) -> None:
 def test_a_recorded_image_is_read_once_and_written_once(stack: Stack, jobs: JobStore) -> None:
     source = _assembled(stack, jobs, "image")
     with in_process(stack, "invoke_flux") as invoke:
-        invoke({"job_id": source.id, "model": "flux-schnell"})
+        invoke(attempt(source, "flux-schnell"))
     job = replace(a_job("image"), owner=source.owner, replay_of=source.id, replay_mode=ReplayMode.RECORDED)
     jobs.add(job)
     with in_process(stack, "assemble_prompt") as assemble:
         assemble(state_of(job))
         assert assemble.calls.by_operation == {**ASSEMBLE, "dynamodb.Query": 1}
     with in_process(stack, "replay_recorded") as recorded:
-        recorded({"job_id": job.id, "model": "flux-schnell"})
+        recorded(attempt(job, "flux-schnell"))
         # The job, then which job it replays, then that one.
         assert recorded.calls.by_operation == {**LEDGER, "dynamodb.Query": 3, "s3.GetObject": 1, "s3.PutObject": 1}
 

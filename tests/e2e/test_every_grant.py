@@ -13,6 +13,7 @@ import pytest
 
 from promptmill.clock import random_hex
 from tests.architecture.source import FUNCTIONS
+from tests.e2e.analytics_scenarios import ANALYTICS_SCENARIOS
 from tests.e2e.scenarios import SCENARIOS, Scenario, World
 from tests.e2e.user_scenarios import USER_SCENARIOS
 from tests.support.decisions import ASKED_AS, covers, decisions_of
@@ -33,7 +34,7 @@ READ_ONLY = {"ResponseMetadata", "Arn", "CreationDate", "LastModificationDate"}
 
 
 def scenarios_of(folder: str) -> list[Scenario]:
-    return [*SCENARIOS.get(folder, []), *USER_SCENARIOS.get(folder, [])]
+    return [each for found in (SCENARIOS, USER_SCENARIOS, ANALYTICS_SCENARIOS) for each in found.get(folder, [])]
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def without(documents: Documents, sid: str, action: str) -> Documents:
 
 
 def test_every_function_has_scenarios() -> None:
-    found = SCENARIOS.keys() | USER_SCENARIOS.keys()
+    found = SCENARIOS.keys() | USER_SCENARIOS.keys() | ANALYTICS_SCENARIOS.keys()
     assert found == set(FOLDERS.values()), "tests/e2e/scenarios.py has the scenarios of every function"
 
 

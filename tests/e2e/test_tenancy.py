@@ -21,7 +21,7 @@ from promptmill.jobs.store import JobStore
 from tests.support.api import new_address
 from tests.support.credentials import plant_user
 from tests.support.in_process import api_event, in_process
-from tests.support.jobs import a_job, state_of
+from tests.support.jobs import a_job, attempt, state_of
 from tests.support.recipes import RECIPES, ROUTES_BY_OPERATION, job
 from tests.support.touched import Touch, touches
 
@@ -132,7 +132,7 @@ def test_a_list_reads_the_callers_partition_of_the_index_and_the_jobs_it_names(s
 def run_step(stack: Stack, folder: str, job: Job, model: str, *also: Job) -> None:
     """Runs one step of the workflow on a job and holds it to the job, and for images to its place in the bucket."""
     with in_process(stack, folder) as step:
-        step(state_of(job) if folder == "assemble_prompt" else {"job_id": job.id, "model": model})
+        step(state_of(job) if folder == "assemble_prompt" else attempt(job, model))
         found = [touch for touch in touched(step) if touch.key != f"SPEND#{job.subject}"]
     assert found
     jobs = {each.id: each for each in (job, *also)}

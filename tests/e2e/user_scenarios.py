@@ -86,7 +86,7 @@ def a_user_is_erased(world: World, erase: InProcess) -> None:
     pictures = world.stack.client("s3")
     name = f"artifacts/{owner}/{closed.id}/picture.png"
     pictures.put_object(Bucket=world.stack.artifacts_bucket, Key=name, Body=b"picture")
-    assert erase({"user_id": owner}) == {"remaining": True}
+    assert erase({"user_id": owner, "correlation_id": "req-1"}) == {"remaining": True}
     kept = world.stack.client("dynamodb").get_item(TableName=world.stack.library_table, Key=key_of(key.id))
     assert "Item" not in kept
     assert world.is_closed(running)

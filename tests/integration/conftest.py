@@ -8,6 +8,8 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from moto import mock_aws
 
+from promptmill.clock import random_hex
+from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.jobs.store import JobStore
 from tests.integration.tables import client, make_table
 from tests.unit.jobs.fakes import MemoryJobStore
@@ -49,6 +51,17 @@ def control_table(dynamodb: Any) -> str:
 @pytest.fixture(scope="module")
 def library_table(dynamodb: Any) -> str:
     return make_table(dynamodb, "LibraryTable")
+
+
+@pytest.fixture
+def webhooks_table(dynamodb: Any) -> str:
+    """A table of the test's own: the events of everybody are one item."""
+    return make_table(dynamodb, "WebhooksTable", f"webhooks-{random_hex(8)}")
+
+
+@pytest.fixture
+def stored_endpoints(dynamodb: Any, webhooks_table: str) -> EndpointStore:
+    return EndpointStore(webhooks_table, dynamodb)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from promptmill import errors
+from promptmill.gateway import READ_ATTEMPTS
 from promptmill.jobs.listing.query import JobFilter
-from promptmill.jobs.listing.store import READ_ATTEMPTS, JobListing, JobPage
+from promptmill.jobs.listing.store import JobListing, JobPage
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.records import job_item, key
 from tests.integration.tables import client

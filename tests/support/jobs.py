@@ -36,3 +36,8 @@ def a_job(kind: str = "enhance", **fields: Any) -> Job:
 def state_of(job: Job) -> dict[str, Any]:
     """The input of the job's execution."""
     return initial_state(job, LIMITS)
+
+
+def attempt(job: Job, model: str) -> dict[str, Any]:
+    """What the workflow gives a provider step."""
+    return {"job_id": job.id, "correlation_id": job.correlation_id, "model": model}

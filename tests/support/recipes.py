@@ -99,6 +99,7 @@ RECIPES = {
     "changeMe": Recipe(200, body={"display_name": "Ada"}),
     "deleteMe": Recipe(202, parts_with_caller=True),
     "readLimits": Recipe(200),
+    "readAnalytics": Recipe(200),
     "createApiKey": Recipe(201, body={"name": "billing", "scopes": ["jobs:read"]}),
     "listApiKeys": Recipe(200),
     "readApiKey": Recipe(200, api_key),

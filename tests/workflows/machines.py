@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
-GENERATION, DELETION = (ROOT / "statemachines" / f"{name}.asl.json" for name in ("generation", "deletion"))
+GENERATION, DELETION, INTERACTIONS = (
+    ROOT / "statemachines" / f"{name}.asl.json" for name in ("generation", "deletion", "interactions")
+)
 OWN_ARN = "$states.context.Execution.Id"
 EXECUTION_CLOCK = "$toMillis($states.context.Execution.StartTime)"
-# A queue, tables, a user pool and functions that are not there; a bus that is another account's.
+# Queues, tables, a user pool and functions that are not there; a bus that is another account's.
 MISSING = {
     "LibraryTableName": "promptmill-missing",
+    "AnalyticsTableName": "promptmill-missing",
     "UserPoolId": "us-east-1_missing00",
     "ControlTableName": "promptmill-missing",
     "JobsTableName": "promptmill-missing",
     "EventBusName": "arn:aws:events:us-east-1:999999999999:event-bus/missing",
     "ParkedEventsQueueUrl": "http://127.0.0.1/000000000000/promptmill-missing",
+    "InteractionsDeadLetterQueueUrl": "http://127.0.0.1/000000000000/promptmill-missing",
     "AssemblePromptFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:promptmill-missing",
     "InvokeBedrockFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:promptmill-missing",
     "InvokeFluxFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:promptmill-missing",
@@ -122,7 +126,11 @@ class Machines:
         self._states = stack.client("stepfunctions")
         self._lambda = stack.client("lambda")
         self._lock = threading.Lock()
-        deployed_arn = {GENERATION: stack.state_machine_arn, DELETION: stack.deletion_workflow_arn}[file]
+        deployed_arn = {
+            GENERATION: stack.state_machine_arn,
+            DELETION: stack.deletion_workflow_arn,
+            INTERACTIONS: stack.interactions_workflow_arn,
+        }[file]
         self._arns: dict[Machine, str] = {Machine(): deployed_arn}
         self._functions: dict[tuple[str, Copy | Stub], str] = {}
         deployed = self._states.describe_state_machine(stateMachineArn=deployed_arn)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.workflows.machines import DELETION, GENERATION, Machines
+from tests.workflows.machines import DELETION, GENERATION, INTERACTIONS, Machines
 
 if TYPE_CHECKING:
     from local.stack import Stack
 
 
-@pytest.mark.parametrize("file", [GENERATION, DELETION], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [GENERATION, DELETION, INTERACTIONS], ids=lambda file: file.stem)
 def test_the_deployed_machine_is_the_file_with_its_substitutions_filled(stack: Stack, file: Path) -> None:
     machines = Machines(stack, file)
     text = file.read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptmill.jobs.execution.address import execution_arn
-from tests.architecture.machines import ACTIONS
-from tests.workflows.machines import DELETION, GENERATION, Machines
+from tests.architecture.machines import demands
+from tests.workflows.machines import DELETION, GENERATION, INTERACTIONS, Machines
 
 if TYPE_CHECKING:
     from local.stack import Stack
@@ -24,7 +24,7 @@ ON_A_TABLE = {
 ACCOUNT = "us-east-1:000000000000"
 
 
-@pytest.fixture(scope="module", params=[GENERATION, DELETION], ids=lambda file: file.stem)
+@pytest.fixture(scope="module", params=[GENERATION, DELETION, INTERACTIONS], ids=lambda file: file.stem)
 def machines(stack: Stack, request: pytest.FixtureRequest) -> Machines:
     return Machines(stack, request.param)
 
@@ -40,9 +40,9 @@ def test_the_role_allows_the_same_actions_on_nothing_else(machines: Machines) ->
 
 
 def test_the_role_reads_no_table_and_no_bucket(machines: Machines) -> None:
-    demands = _demands(machines)
-    tables = {resource for _, action, resource in demands if action.startswith("dynamodb:")}
-    denied = ON_A_TABLE - {action for _, action, _ in demands}
+    demanded = _demands(machines)
+    tables = {resource for _, action, resource in demanded if action.startswith("dynamodb:")}
+    denied = ON_A_TABLE - {action for _, action, _ in demanded}
     assert {_decision(machines, action, table) for action in denied for table in tables} == {"implicitDeny"}
     bucket = f"arn:aws:s3:::{machines.stack.artifacts_bucket}/artifacts/x"
     assert _decision(machines, "s3:GetObject", bucket) == "implicitDeny"
@@ -51,17 +51,11 @@ def test_the_role_reads_no_table_and_no_bucket(machines: Machines) -> None:
 def _demands(machines: Machines) -> list[tuple[str, str, str]]:
     """(state, action, resource ARN) of every task."""
     return [
-        (name, ACTIONS[state["Resource"]], _arn(machines, arguments))
+        (name, action, _arn(machines, arguments))
         for name, state in machines.template["States"].items()
         if state["Type"] == "Task"
-        for arguments in _parts(state["Arguments"])
+        for action, arguments in demands(state)
     ]
-
-
-def _parts(arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """The actions of a transaction, each with its own table; of any other task its arguments."""
-    actions = arguments.get("TransactItems")
-    return [arguments] if actions is None else [action["Update"] for action in actions]
 
 
 def _other(resource: str) -> str:

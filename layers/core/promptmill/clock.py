@@ -6,6 +6,7 @@ characters, so they sort by creation time.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import secrets
@@ -113,6 +114,11 @@ def _decode(ulid: str) -> int:
     return number
 
 
+def random_fraction() -> float:
+    """At least 0 and less than 1."""
+    return secrets.randbits(53) / 2**53
+
+
 def random_hex(size_bytes: int) -> str:
     """Random bytes in lower-case hexadecimal."""
     return secrets.token_hex(size_bytes)
@@ -121,3 +127,8 @@ def random_hex(size_bytes: int) -> str:
 def random_token(size_bytes: int) -> str:
     """Random bytes in base64url without padding."""
     return secrets.token_urlsafe(size_bytes)
+
+
+def random_base64(size_bytes: int) -> str:
+    """Random bytes in standard base64, padded."""
+    return base64.b64encode(secrets.token_bytes(size_bytes)).decode()

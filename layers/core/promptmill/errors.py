@@ -13,6 +13,9 @@
     │   ├── ApiKeyNotFound           no such API key (HTTP only)
     │   ├── ApiKeyEnded              the API key was revoked or has expired (HTTP only)
     │   ├── SubjectNotFound          no such user or API key to limit (HTTP only)
+    │   ├── WebhookNotFound          no such webhook
+    │   ├── TooManyWebhooks          the owner of a new webhook has as many as there may be (HTTP only)
+    │   ├── DeliveryNotFound         nothing of that id was sent, or is to be sent, to the webhook
     │   ├── JobNotFound              no such job, or not the caller's
     │   ├── JobSettled               the job already has a terminal status
     │   ├── NothingRecorded          the job has no provider's answer to replay (HTTP only)
@@ -29,6 +32,7 @@
     │   ├── WorkflowUnavailable      Step Functions did not answer as it should
     │   ├── IssuerUnavailable        an issuer's keys cannot be had (authorizer only)
     │   ├── BusUnavailable           EventBridge did not take an event
+    │   ├── QueueUnavailable         SQS did not take a message
     │   ├── ProviderThrottled        the provider is over its own rate
     │   ├── ProviderWarming          the model is being loaded
     │   ├── ProviderTimeout          no answer in time
@@ -136,6 +140,18 @@ class SubjectNotFound(Refused):
     """There is no such user or API key."""
 
 
+class WebhookNotFound(Refused):
+    """There is no such webhook."""
+
+
+class TooManyWebhooks(Refused):
+    """There are as many webhooks for these events as there may be."""
+
+
+class DeliveryNotFound(Refused):
+    """There is no such delivery to this webhook."""
+
+
 class JobNotFound(Refused):
     """There is no such job."""
 
@@ -211,6 +227,10 @@ class BusUnavailable(TransientError):
         """``unpublished`` are PutEvents entries, as the queue of parked events has them."""
         super().__init__(detail)
         self.unpublished = tuple(unpublished)
+
+
+class QueueUnavailable(TransientError):
+    """The message could not be queued."""
 
 
 class ProviderThrottled(TransientError):

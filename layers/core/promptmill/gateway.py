@@ -7,15 +7,18 @@ cold start about 60 ms more (docs/decisions/0008).
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from promptmill.errors import BrokenContractError, StoreUnavailable
+from promptmill.errors import BrokenContractError, RequestInFlight, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from botocore.session import Session
+
+    from promptmill.errors import Refused
 
 # Two attempts of a connect and a read stay below the shortest function timeout, so that a service that hangs becomes an
 # error of ours and not a function that is killed.
@@ -23,6 +26,9 @@ CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 2
 # At the HTTP edge a caller waits. Inside the workflow Step Functions retries, and the SDK does not.
 EDGE_ATTEMPTS = 2
+
+# One read of DynamoDB returns 16 MB at most, and says what it left.
+READ_ATTEMPTS = 3
 
 # A bug or a missing permission: trying again will not mend it.
 NOT_WORTH_RETRYING = frozenset(
@@ -95,3 +101,53 @@ def store_errors() -> Iterator[None]:
 def error_code(error: Any) -> str:
     """The AWS error code of a botocore ``ClientError``."""
     return str(error.response["Error"]["Code"])
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of a transaction, such as ``{"Put": {…}}``; ``refusal`` is what it means that its condition failed."""
+
+    request: dict[str, Any]
+    refusal: Refused | None = None
+
+
+def write_together(client: Any, actions: Sequence[Action]) -> None:
+    """Writes all to DynamoDB or nothing.
+
+    Raises the refusal of the first action whose condition failed, ``RequestInFlight`` when another write is at one of
+    the items, ``StoreUnavailable`` when DynamoDB does not answer as it should.
+    """
+    from botocore.exceptions import ClientError
+
+    with store_errors():
+        try:
+            client.transact_write_items(TransactItems=[action.request for action in actions])
+        except ClientError as error:
+            if error_code(error) != "TransactionCanceledException":
+                raise
+            codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+            for action, code in zip(actions, codes, strict=False):
+                if code == "ConditionalCheckFailed" and action.refusal:
+                    raise action.refusal from None
+            if "TransactionConflict" in codes:
+                raise RequestInFlight from error
+            raise StoreUnavailable(f"the transaction was canceled: {codes}") from error
+
+
+def read_together(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those items of at most 100 keys that are there, in any order, in consistent reads.
+
+    Raises ``StoreUnavailable`` when DynamoDB does not answer as it should, or keeps leaving items unread.
+    """
+    found: list[dict[str, Any]] = []
+    left = list(keys)
+    for _ in range(READ_ATTEMPTS):
+        if not left:
+            return found
+        with store_errors():
+            answer = client.batch_get_item(RequestItems={table: {"Keys": left, "ConsistentRead": True}})
+        found += answer["Responses"].get(table, [])
+        left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    if left:
+        raise StoreUnavailable("the store left items unread")
+    return found

@@ -1,4 +1,6 @@
-"""The log lines of workflow steps, one each: which job, which step, how it ended, how long it took.
+"""The log lines of work that nobody waits for, one each: what it was about, how it ended, how long it took.
+
+The ``correlation_id`` of a job, of its events and of their deliveries is the id of the request that made the job.
 
 The standard library's logger: with the log format JSON, Lambda writes ``extra`` as fields of the line, and importing
 Powertools for it would double what these functions import.
@@ -13,19 +15,22 @@ from typing import TYPE_CHECKING
 from promptmill.clock import monotonic_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _LOGGER = logging.getLogger("promptmill")
 
 
 @contextmanager
-def logged_step(step: str, **facts: str) -> Iterator[None]:
-    """Logs the step when it ends; ``facts`` are ids and names, never what a caller wrote. Errors pass through."""
+def logged_step(step: str, **facts: str) -> Iterator[Callable[..., None]]:
+    """Logs the step when it ends; ``facts`` are ids and names, never what a caller wrote. Errors pass through.
+
+    Yields what adds facts that the step learns on its way.
+    """
     _LOGGER.setLevel(logging.INFO)
     started_ms = monotonic_ms()
     outcome = "done"
     try:
-        yield
+        yield facts.update
     except Exception as error:
         outcome = type(error).__name__
         raise
@@ -38,3 +43,14 @@ def logged_step(step: str, **facts: str) -> Iterator[None]:
 def log_given_up(work: str, error: Exception, **facts: str) -> None:
     """Logs that a step goes on without some work it can do without, and the name of the error that was in its way."""
     _LOGGER.warning("gave up", extra={"work": work, "error": type(error).__name__, **facts})
+
+
+def log_attempt(**facts: str | int | None) -> None:
+    """Logs one attempt to deliver an event to a webhook; its URL and what it answered are nobody's here."""
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.info("webhook attempt", extra=facts)
+
+
+def log_disabled(**facts: str) -> None:
+    """Logs that nothing is sent to a webhook any more, and why."""
+    _LOGGER.warning("webhook disabled", extra=facts)

@@ -124,7 +124,7 @@ def test_a_redrive_goes_on_with_the_execution_and_says_what_it_saved() -> None:
     jobs.calls[job.id, 1] = a_call(1, "succeeded", cost_usd=Decimal("0.000412"))
     executions = FakeExecutions({job.id: failed_in("PersistResult")})
     done = redrive_job(job.id, jobs=jobs, executions=executions, at_ms=AT_MS)
-    assert done == Redrive(job.id, "PersistResult", Decimal("0.000412"))
+    assert done == Redrive(job, "PersistResult", Decimal("0.000412"))
     assert executions.redriven == [job.id]
 
 

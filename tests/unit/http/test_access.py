@@ -53,6 +53,7 @@ PUBLISHED = {
     "changeMe": PERSONS,
     "deleteMe": PERSONS,
     "readLimits": USERS_READ,
+    "readAnalytics": USERS_READ,
     **dict.fromkeys(("createApiKey", "listApiKeys", "readApiKey", "rotateApiKey", "revokeApiKey"), ADMINS),
     **dict.fromkeys(("readSubjectLimits", "setSubjectLimits", "removeSubjectLimits"), ADMINS),
     "health": PUBLIC,

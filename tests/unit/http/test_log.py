@@ -24,6 +24,7 @@ BODY = {
     "negative_prompt": f"no {WORDS}",
     "metadata": {f"key {WORDS}": f"value {WORDS}"},
 }
+LINE = ("message", "method", "route", "status", "request_id", "job_id", "kind", "correlation_id")
 HEADERS = {
     "Authorization": f"Bearer {WORDS.replace(' ', '-')}",
     "X-Custom": WORDS,
@@ -40,7 +41,7 @@ class Breaking(MemoryJobStore):
 def test_a_request_is_one_line_of_facts(log: LogLines) -> None:
     job_id = Api().post("/v1/jobs", BODY).json["id"]
     (line,) = log.facts
-    facts = {name: line[name] for name in ("message", "method", "route", "status", "request_id", "job_id", "kind")}
+    facts = {name: line[name] for name in LINE}
     assert facts == {
         "message": "request",
         "method": "POST",
@@ -49,6 +50,7 @@ def test_a_request_is_one_line_of_facts(log: LogLines) -> None:
         "request_id": REQUEST_ID,
         "job_id": job_id,
         "kind": "image",
+        "correlation_id": REQUEST_ID,
     }
     assert isinstance(line["duration_ms"], int)
 

@@ -163,6 +163,7 @@ def test_the_operations_are_those_of_the_api(document: dict[str, Any]) -> None:
         ("get", "/v1/health"),
         ("get", "/v1/models"),
         ("get", "/v1/me/limits"),
+        ("get", "/v1/analytics"),
         ("get", "/v1/openapi.json"),
     }
 

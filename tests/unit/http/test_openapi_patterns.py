@@ -95,4 +95,5 @@ def test_each_pattern_stands_where_it_holds(document: dict[str, Any]) -> None:
         ("Last-Event-ID", f"^$|{ID_PATTERN}"),
         ("with", JOB_PATTERN),
         ("owner", "^(usr|ip)_[0-9a-f]{32}$"),
+        ("owner", "^((usr|ip)_[0-9a-f]{32}|all)$"),
     }

@@ -22,13 +22,19 @@ STATUS = {
     "ApiKeyNotFound": 404,
     "ApiKeyEnded": 409,
     "SubjectNotFound": 404,
+    "WebhookNotFound": 404,
+    "DeliveryNotFound": 404,
+    "TooManyWebhooks": 409,
     "JobNotFound": 404,
     "RateLimited": 429,
     "Unauthenticated": 401,
     "Forbidden": 403,
     "StoreUnavailable": 503,
     "WorkflowUnavailable": 503,
+    "QueueUnavailable": 503,
 }
+# What they say of themselves is for the log.
+RETICENT = {"StoreUnavailable": "The store did not answer.", "QueueUnavailable": "The message could not be queued."}
 OURS = sorted(set(error_classes()) - set(STATUS))
 
 
@@ -41,7 +47,7 @@ def test_what_a_caller_can_cause_or_wait_for_has_its_status_its_code_and_its_wor
         "type": "about:blank",
         "title": found.phrase,
         "status": status,
-        "detail": "The store did not answer." if name == "StoreUnavailable" else "in these words",
+        "detail": RETICENT.get(name, "in these words"),
         "instance": "/v1/jobs",
         "code": cls.code,
         "request_id": "req-1",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from local.certificates import server_context
 from promptmill.errors import IssuerUnavailable
 from promptmill.identity.key_set import MAX_BYTES, fetch_document
-from tests.unit.providers.certificates import a_server_context
-from tests.unit.providers.loopback import Loopback, chunked_head, http_answer
+from tests.support.loopback import Loopback, chunked_head, http_answer
 
 PATH = "/.well-known/jwks.json"
 
@@ -79,7 +79,7 @@ def test_nobody_at_the_address_is_no_answer() -> None:
 
 
 def test_a_certificate_of_nobody_we_trust_is_no_answer(tmp_path: Path) -> None:
-    context: ssl.SSLContext = a_server_context(tmp_path)
+    context: ssl.SSLContext = server_context(tmp_path)
     with Loopback(lambda sock: context.wrap_socket(sock, server_side=True)) as server:
         server.answers(http_answer(200, body=b'{"keys":[]}'))
         with pytest.raises(IssuerUnavailable):

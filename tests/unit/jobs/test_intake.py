@@ -93,6 +93,7 @@ def test_the_execution_gets_ids_the_limiters_numbers_the_deadline_and_the_first_
     assert started(intake)[job.id] == {
         "job_id": job.id,
         "owner": OWNER,
+        "correlation_id": job.correlation_id,
         "limits": {
             "subject": OWNER,
             "policy": "anonymous",

@@ -185,8 +185,14 @@ def test_a_table_that_is_down_is_given_up_after_three_tries_and_said_so_without_
     assert len(table.tried) == MAX_FAILURES
     assert clock() - started_ms == MAX_FAILURES * 2000 + 500
     (line,) = caplog.records
-    facts = {name: getattr(line, name) for name in ("work", "error", "job_id", "call")}
-    assert facts == {"work": "streaming", "error": "StoreUnavailable", "job_id": JOB.id, "call": "3"}
+    facts = {name: getattr(line, name) for name in ("work", "error", "job_id", "correlation_id", "call")}
+    assert facts == {
+        "work": "streaming",
+        "error": "StoreUnavailable",
+        "job_id": JOB.id,
+        "correlation_id": JOB.correlation_id,
+        "call": "3",
+    }
     assert "secret" not in str(vars(line))
 
 

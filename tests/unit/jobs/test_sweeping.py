@@ -221,14 +221,14 @@ def test_a_job_that_cannot_be_read_does_not_hold_up_those_behind_it(error: Excep
     assert world.now(good).due_at is None
 
 
-def test_a_fault_names_its_job_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_names_its_job_and_the_request_that_made_it(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     job = world.has(a_job("running"))
     world.workflow.asking_fails = errors.WorkflowUnavailable()
     with caplog.at_level(logging.INFO, "promptmill"):
         world.sweep(LATE_MS)
-    ((job_id, outcome),) = [(vars(line)["job_id"], vars(line)["outcome"]) for line in caplog.records]
-    assert (job_id, outcome) == (job.id, "WorkflowUnavailable")
+    facts = [[vars(line)[name] for name in ("job_id", "correlation_id", "outcome")] for line in caplog.records]
+    assert facts == [[job.id, job.correlation_id, "WorkflowUnavailable"]]
 
 
 def test_a_bug_is_not_a_fault_of_the_job() -> None:

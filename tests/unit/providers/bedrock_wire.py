@@ -12,8 +12,8 @@ from botocore.config import Config
 from local.providers.event_stream import event_frame
 from promptmill.errors import PromptmillError
 from promptmill.providers.interface import Usage
+from tests.support.loopback import chunked_head
 from tests.unit.providers.builders import a_text_model, a_text_request
-from tests.unit.providers.loopback import chunked_head
 
 if TYPE_CHECKING:
     from promptmill.providers.bedrock import BedrockProvider

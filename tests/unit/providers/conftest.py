@@ -6,9 +6,9 @@ import pytest
 
 from promptmill.providers.bedrock import BedrockProvider
 from promptmill.providers.flux import FluxProvider
+from tests.support.loopback import Loopback
 from tests.unit.providers.bedrock_wire import a_bedrock_client
 from tests.unit.providers.flux_wire import KEY
-from tests.unit.providers.loopback import Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ import pytest
 
 from promptmill.errors import PromptmillError
 from promptmill.providers.interface import Usage
+from tests.support.loopback import http_answer
 from tests.unit.providers.builders import a_picture, an_image_model, an_image_request
-from tests.unit.providers.loopback import http_answer
 
 if TYPE_CHECKING:
     from promptmill.providers.flux import FluxProvider

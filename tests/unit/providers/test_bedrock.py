@@ -15,13 +15,13 @@ from promptmill import errors
 from promptmill.providers.bedrock import BedrockProvider
 from promptmill.providers.failures import billed_usage
 from promptmill.providers.interface import Usage
+from tests.support.loopback import LAST_CHUNK, chunks, http_answer
 from tests.unit.providers.bedrock_wire import CANARY, FRAMES, HEAD, METADATA, START, USED, ask, delta, failing, stop
 from tests.unit.providers.builders import a_text_model, a_text_request, an_image_model, an_image_request
-from tests.unit.providers.loopback import LAST_CHUNK, chunks, http_answer
 
 if TYPE_CHECKING:
     from promptmill.errors import PromptmillError
-    from tests.unit.providers.loopback import Loopback
+    from tests.support.loopback import Loopback
 
 ROOT = Path(__file__).parents[3]
 

@@ -15,12 +15,12 @@ from promptmill import errors
 from promptmill.providers.bedrock import BedrockProvider
 from promptmill.providers.bedrock_errors import FAILURES
 from promptmill.providers.failures import billed_usage
+from tests.support.loopback import LAST_CHUNK, chunks, http_answer
 from tests.unit.providers.bedrock_wire import CANARY, HEAD, START, a_bedrock_client, ask, delta, failing
-from tests.unit.providers.loopback import LAST_CHUNK, chunks, http_answer
 
 if TYPE_CHECKING:
     from promptmill.errors import PromptmillError
-    from tests.unit.providers.loopback import Loopback
+    from tests.support.loopback import Loopback
 
 
 # The error table of the facts page, with the HTTP status of each row, and what else is on that wire.

@@ -11,6 +11,7 @@ from local.providers.event_stream import event_frame
 from promptmill import errors
 from promptmill.providers.bedrock import BedrockProvider
 from promptmill.providers.failures import billed_usage
+from tests.support.loopback import LAST_CHUNK, Connection, chunked_head, chunks
 from tests.support.recorder import forget_cached
 from tests.unit.providers.bedrock_wire import (
     FRAMES,
@@ -25,12 +26,11 @@ from tests.unit.providers.bedrock_wire import (
     stop,
 )
 from tests.unit.providers.builders import FakeClock, a_text_model, a_text_request
-from tests.unit.providers.loopback import LAST_CHUNK, Connection, chunked_head, chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.unit.providers.loopback import Loopback
+    from tests.support.loopback import Loopback
 
 
 @pytest.mark.parametrize("ending", [pytest.param(LAST_CHUNK, id="ended"), pytest.param(b"", id="cut")])

@@ -12,6 +12,7 @@ from promptmill import errors
 from promptmill.providers.failures import billed_usage
 from promptmill.providers.flux import MAX_ANSWER_BYTES, FluxProvider
 from promptmill.providers.interface import Usage
+from tests.support.loopback import LAST_CHUNK, Connection, chunked_head, chunks, http_answer
 from tests.unit.providers.builders import (
     a_picture,
     a_text_model,
@@ -20,12 +21,11 @@ from tests.unit.providers.builders import (
     an_unpriced_model,
 )
 from tests.unit.providers.flux_wire import BILLED, KEY, PICTURE, USED, ask, entry, failing, ok, pictures
-from tests.unit.providers.loopback import LAST_CHUNK, Connection, chunked_head, chunks, http_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.unit.providers.loopback import Loopback
+    from tests.support.loopback import Loopback
 
 
 def test_a_picture_arrives_as_it_was_sent(server: Loopback, flux: FluxProvider) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.certificates import AUTHORITY_FILE, server_context
 from promptmill import errors
 from promptmill.providers.failures import billed_usage, retry_after_seconds
 from promptmill.providers.flux import FluxProvider
 from promptmill.providers.flux_errors import FAILURES
+from tests.support.loopback import Connection, Loopback, http_answer
 from tests.unit.providers.builders import FakeClock, an_image_model, an_image_request
-from tests.unit.providers.certificates import CERTIFICATE_FILE, a_server_context
 from tests.unit.providers.flux_wire import BILLED, CANARY, KEY, failing
-from tests.unit.providers.loopback import Connection, Loopback, http_answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,8 +154,8 @@ def test_an_answer_that_passes_the_deadline_piece_by_piece_is_left(server: Loopb
 
 
 def test_a_tls_answer_that_drips_does_not_outlast_the_deadline(tmp_path: Path) -> None:
-    context = a_server_context(tmp_path)
-    trusting = ssl.create_default_context(cafile=tmp_path / CERTIFICATE_FILE)
+    context = server_context(tmp_path)
+    trusting = ssl.create_default_context(cafile=tmp_path / AUTHORITY_FILE)
 
     def respond(connection: Connection) -> None:
         connection.send(http_answer(200, {"Content-Length": "5000"}))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.certificates import server_context
 from promptmill import errors
 from promptmill.providers.flux import FluxProvider
-from tests.unit.providers.certificates import a_server_context
+from tests.support.loopback import Loopback
 from tests.unit.providers.flux_wire import KEY, ask, entry, failing, ok, pictures
-from tests.unit.providers.loopback import Loopback
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def test_the_provider_does_not_show_its_key(flux: FluxProvider) -> None:
 
 
 def test_a_server_with_a_certificate_nobody_signed_never_sees_the_key(tmp_path: Path) -> None:
-    context = a_server_context(tmp_path)
+    context = server_context(tmp_path)
     with Loopback(lambda sock: context.wrap_socket(sock, server_side=True)) as loopback:
         loopback.answers(ok(pictures(entry())))
         provider = FluxProvider(f"https://localhost:{loopback.port}/v1", lambda: KEY)

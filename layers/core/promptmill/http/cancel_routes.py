@@ -12,7 +12,7 @@ from promptmill.clock import now_ms
 from promptmill.errors import JobStateBroken
 from promptmill.http.documents import CANCELED, responses
 from promptmill.http.job_answer import job_answer
-from promptmill.http.resolver import caller, declared, known_job_id, make_resolver, note_in_log
+from promptmill.http.resolver import caller, declared, known_job_id, make_resolver, note_in_log, note_job
 
 if TYPE_CHECKING:
     from promptmill.artifacts.store import ArtifactStore
@@ -56,6 +56,7 @@ def cancel_api(settlement: Settlement | None = None) -> APIGatewayRestResolver:
     def cancel_job(job_id: str) -> Response[Any]:
         note_in_log(job_id=known_job_id(job_id))
         canceled = (settlement or default_settlement()).cancel(job_id, caller(app).sees, at_ms=now_ms())
+        note_job(canceled.job)
         if not canceled.concluded:
             note_in_log(left_to="sweeper")
         return job_answer(app, canceled.job, HTTPStatus.ACCEPTED, artifacts=_no_artifacts)

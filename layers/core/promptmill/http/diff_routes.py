@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from promptmill.clock import is_id
 from promptmill.errors import InvalidParameter
 from promptmill.http.documents import responses
-from promptmill.http.resolver import caller, json_response, known_job_id, note_in_log, query_parameters
+from promptmill.http.resolver import caller, json_response, known_job_id, note_in_log, note_job, query_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +41,8 @@ def add_diff_route(app: APIGatewayRestResolver, jobs: Callable[[], JobStore]) ->
         known_job_id(job_id)
         sees = caller(app).sees
         one, other = (jobs().get(each, sees) for each in (job_id, other_id))
-        note_in_log(job_id=one.id, compared_with=other.id)
+        note_job(one)
+        note_in_log(compared_with=other.id)
         return json_response(HTTPStatus.OK, job_diff(one, other), {"Cache-Control": "private, no-cache"})
 
 

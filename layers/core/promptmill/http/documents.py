@@ -32,6 +32,7 @@ _MODELS = {
     "new_api_key": ("NewApiKey", "The key with its new secret, which is shown this once."),
     "api_keys": ("ApiKeyList", "A page of the keys."),
     "subject_limits": ("SubjectLimits", "The limits set for the subject; null where the plan's holds."),
+    "report": ("Report", "The report."),
     "events": (None, "Events after `Last-Event-ID`, or a comment when there are none yet."),
 }
 _WITHOUT_CONTENT = {"events": "The job is done and the caller has every event.", "nothing": "It is done."}
@@ -95,7 +96,7 @@ _UNAUTHENTICATED = {
     Gate.SIGNED_IN: "Nobody signed in, or the token or key is not a good one.",
 }
 _ALSO_UNAUTHENTICATED = {"submitJob": "Or nobody signed in, and the job is not of kind `enhance`."}
-_ALSO_FORBIDDEN = {"listJobs": "Or `owner` was given, and the caller is no operator."}
+_ALSO_FORBIDDEN = dict.fromkeys(("listJobs", "readAnalytics"), "Or `owner` was given, and the caller is no operator.")
 
 _PREFER = {
     "in": "header",

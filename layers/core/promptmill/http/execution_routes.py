@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from promptmill.http.documents import responses
-from promptmill.http.resolver import caller, json_response, known_job_id, note_in_log
+from promptmill.http.resolver import caller, json_response, known_job_id, note_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +39,6 @@ def add_execution_route(
 
         who = caller(app)
         job = jobs().get(known_job_id(job_id), who.sees)
-        note_in_log(job_id=job.id, kind=job.kind)
+        note_job(job)
         document = (executions or execution_reader()).read(job, in_full=who.is_operator)
         return json_response(HTTPStatus.OK, document, {"Cache-Control": "private, no-cache"})

@@ -26,6 +26,8 @@ def openapi_document() -> dict[str, Any]:
 
     from promptmill.http.admin_routes import admin_api
     from promptmill.http.admin_schemas import ADMIN_ANSWERS
+    from promptmill.http.analytics_routes import analytics_api
+    from promptmill.http.analytics_schemas import ANALYTICS_ANSWERS, report_parameters
     from promptmill.http.cancel_routes import cancel_api
     from promptmill.http.deletion_routes import deletion_api
     from promptmill.http.documents import HEADER_PARAMETERS, OPTIONAL_BODIES, QUERY_PARAMETERS, gateway_response
@@ -39,18 +41,18 @@ def openapi_document() -> dict[str, Any]:
     from promptmill.http.user_schemas import USER_ANSWERS
 
     _, definitions = models_json_schema(
-        [(model, "serialization") for model in (*ANSWERS, *USER_ANSWERS, *ADMIN_ANSWERS)],
+        [(model, "serialization") for model in (*ANSWERS, *USER_ANSWERS, *ADMIN_ANSWERS, *ANALYTICS_ANSWERS)],
         ref_template="#/components/schemas/{model}",
     )
     document: dict[str, Any] = {}
-    apis = (submit_api, read_api, cancel_api, redrive_api, me_api, deletion_api, limits_api, admin_api)
+    apis = (submit_api, read_api, cancel_api, redrive_api, me_api, deletion_api, limits_api, analytics_api, admin_api)
     for api in (make() for make in apis):
         part = json.loads(
             api.get_openapi_json_schema(
                 title="Promptmill",
                 version="1",
                 description=DESCRIPTION,
-                tags=["Jobs", "Users", "Limits", "Administration", "Service"],
+                tags=["Jobs", "Users", "Limits", "Analytics", "Administration", "Service"],
                 security_schemes={},
             )
         )
@@ -60,7 +62,12 @@ def openapi_document() -> dict[str, Any]:
         for path, operations in part["paths"].items():
             document["paths"].setdefault(path, {}).update(operations)
         document["components"]["schemas"] |= part.get("components", {}).get("schemas", {})
-    queries = {**QUERY_PARAMETERS, "listJobs": list_parameters(), "listApiKeys": page_parameters()}
+    queries = {
+        **QUERY_PARAMETERS,
+        "listJobs": list_parameters(),
+        "listApiKeys": page_parameters(),
+        "readAnalytics": report_parameters(),
+    }
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_generated_answers(operation)

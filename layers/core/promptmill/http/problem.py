@@ -9,6 +9,7 @@ from promptmill.errors import (
     ApiKeyEnded,
     ApiKeyNotFound,
     BodyTooLarge,
+    DeliveryNotFound,
     Forbidden,
     IdempotencyMismatch,
     InvalidHeader,
@@ -20,12 +21,15 @@ from promptmill.errors import (
     NothingRecorded,
     NotRedrivable,
     PromptmillError,
+    QueueUnavailable,
     RateLimited,
     RequestInFlight,
     StoreUnavailable,
     SubjectNotFound,
+    TooManyWebhooks,
     Unauthenticated,
     UnsupportedMediaType,
+    WebhookNotFound,
     WorkflowUnavailable,
 )
 
@@ -49,9 +53,14 @@ _STATUS: dict[type[PromptmillError], HTTPStatus] = {
     ApiKeyNotFound: HTTPStatus.NOT_FOUND,
     ApiKeyEnded: HTTPStatus.CONFLICT,
     SubjectNotFound: HTTPStatus.NOT_FOUND,
+    WebhookNotFound: HTTPStatus.NOT_FOUND,
+    DeliveryNotFound: HTTPStatus.NOT_FOUND,
+    # Nothing is wrong with the request: it is accepted once another webhook was deleted.
+    TooManyWebhooks: HTTPStatus.CONFLICT,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     WorkflowUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    QueueUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_AFTER_SECONDS = 2
 # RFC 6750 §3, without an error code: a 401 says nothing of why.
@@ -109,8 +118,10 @@ def problem_of(
     document = problem(
         status,
         code=error.code,
-        # What a store says of itself is for the log.
-        detail=(error.__doc__ or "").strip() if isinstance(error, StoreUnavailable) else error.detail,
+        # What a store or a queue says of itself is for the log.
+        detail=(error.__doc__ or "").strip()
+        if isinstance(error, StoreUnavailable | QueueUnavailable)
+        else error.detail,
         instance=instance,
         request_id=request_id,
         retryable=error.retryable,

@@ -25,7 +25,7 @@ from promptmill.http.resolver import (
     json_response,
     known_job_id,
     make_resolver,
-    note_in_log,
+    note_job,
     request_header,
 )
 from promptmill.http.stream_routes import add_stream_routes
@@ -74,7 +74,7 @@ def read_api(
         sees = caller(app).sees
         store = jobs or _default_jobs()
         job = store.get(known_job_id(job_id), sees)
-        note_in_log(job_id=job.id, kind=job.kind)
+        note_job(job)
         headers = {}
         if seconds:
             headers["Preference-Applied"] = f"wait={seconds}"

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from promptmill.clock import now_ms
 from promptmill.http.documents import responses
-from promptmill.http.resolver import declared, json_response, known_job_id, make_resolver, note_in_log
+from promptmill.http.resolver import declared, json_response, known_job_id, make_resolver, note_in_log, note_job
 
 if TYPE_CHECKING:
     from promptmill.jobs.execution.gateway import Executions
@@ -42,6 +42,7 @@ def redrive_api(jobs: JobStore | None = None, executions: Executions | None = No
 
         note_in_log(job_id=known_job_id(job_id))
         done = redrive_job(job_id, jobs=jobs or _jobs(), executions=executions or _executions(), at_ms=now_ms())
+        note_job(done.job)
         note_in_log(redriven_from=done.redriven_from)
         document = {
             "object": "redrive",

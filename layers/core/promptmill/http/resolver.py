@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.api_gateway import Route
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 
+    from promptmill.jobs.model import Job
+
 EXPOSED_HEADERS = [
     "Location",
     "Retry-After",
@@ -122,6 +124,11 @@ def _hold_to_access(app: APIGatewayRestResolver, next_middleware: NextMiddleware
 def note_in_log(**facts: str | int) -> None:
     """Adds facts, such as the job id, to every log line of this request."""
     logger().append_keys(**facts)
+
+
+def note_job(job: Job) -> None:
+    """Adds to every log line of this request which job it is about, and by which request that was made."""
+    note_in_log(job_id=job.id, kind=job.kind, correlation_id=job.correlation_id)
 
 
 def request_id(event: dict[str, Any]) -> str:

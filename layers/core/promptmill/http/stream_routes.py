@@ -17,7 +17,7 @@ from promptmill.errors import InvalidHeader, StoreUnavailable
 from promptmill.http.artifact_links import stored_artifacts
 from promptmill.http.documents import EVENT_STREAM, responses
 from promptmill.http.job_answer import job_document, within_invocation_ms
-from promptmill.http.resolver import caller, known_job_id, note_in_log, request_header
+from promptmill.http.resolver import caller, known_job_id, note_job, request_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ def add_stream_routes(
 
         def look() -> News:
             job, new = store.look(job_id, sees, after=after)
-            note_in_log(job_id=job.id, kind=job.kind)
+            note_job(job)
             return news_of(
                 job,
                 new,

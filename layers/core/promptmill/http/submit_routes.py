@@ -33,7 +33,7 @@ from promptmill.http.resolver import (
     declared,
     json_response,
     make_resolver,
-    note_in_log,
+    note_job,
     request_header,
     request_id,
 )
@@ -192,7 +192,7 @@ def _submit(
         app.append_context(rate_headers=spent)  # type: ignore[no-untyped-call]
         raise
     job = submission.job
-    note_in_log(job_id=job.id, kind=job.kind)
+    note_job(job)
     if submission.replayed:
         return job, rate_headers(submission.standing, policy) | {"Idempotency-Replayed": "true"}
     return job, rate_headers(submission.standing, policy, taken=1)

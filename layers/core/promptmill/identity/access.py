@@ -70,6 +70,7 @@ ROUTES = {
     "diffJobs": _READ,
     "replayJob": _WRITE,
     "readLimits": _READ,
+    "readAnalytics": _READ,
     "readMe": _PERSON,
     "changeMe": _PERSON,
     "redriveJob": _OPERATOR,

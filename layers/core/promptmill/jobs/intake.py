@@ -238,6 +238,7 @@ def initial_state(job: Job, limits: Limits) -> dict[str, Any]:
     return {
         "job_id": job.id,
         "owner": job.owner,
+        "correlation_id": job.correlation_id,
         "limits": {
             "subject": job.subject,
             "policy": limits.rate.name,

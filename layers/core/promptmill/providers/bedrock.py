@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import monotonic_ms
+from promptmill.deadline import Deadline, hang_up, shorter_seconds
 from promptmill.errors import (
     BrokenContractError,
     ContentBlocked,
@@ -24,9 +24,8 @@ from promptmill.gateway import aws_client
 from promptmill.prompting.model import TextRequest
 from promptmill.providers.bedrock_errors import call_failed, call_failures, stream_failed, stream_failures
 from promptmill.providers.cost import estimate_tokens, output_limit
-from promptmill.providers.deadline import ATTEMPT_SECONDS, Deadline, shorter_seconds
 from promptmill.providers.failures import failure
-from promptmill.providers.interface import Answer, Usage
+from promptmill.providers.interface import ATTEMPT_SECONDS, Answer, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,12 +200,12 @@ def _cut(stream: Any) -> None:
     raw = getattr(stream, "_raw_stream", None)
     shutdown = getattr(raw, "shutdown", None)
     sock = getattr(getattr(raw, "_connection", None), "sock", None)
-    # Either may find that the read has ended by itself.
-    with contextlib.suppress(OSError, ValueError, RuntimeError):
-        if shutdown is not None:
+    if shutdown is not None:
+        # It may find that the read has ended by itself.
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
             shutdown()
-        elif sock is not None:
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    elif sock is not None:
+        hang_up(sock)
 
 
 def _close(stream: Any) -> None:

@@ -7,15 +7,14 @@ fetching a URL that an answer names would let whoever writes that answer choose 
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
-import socket
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from promptmill.clock import monotonic_ms
+from promptmill.deadline import Deadline, hang_up, shorter_seconds
 from promptmill.errors import (
     BrokenContractError,
     ProviderAccessDenied,
@@ -24,13 +23,13 @@ from promptmill.errors import (
     ProviderUnavailable,
 )
 from promptmill.providers.cost import billed_megapixels
-from promptmill.providers.deadline import ATTEMPT_SECONDS, Deadline, shorter_seconds
 from promptmill.providers.failures import failure
 from promptmill.providers.flux_errors import refused
 from promptmill.providers.image_format import read_format
-from promptmill.providers.interface import Answer, Image, ImageRequest, Usage
+from promptmill.providers.interface import ATTEMPT_SECONDS, Answer, Image, ImageRequest, Usage
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from http.client import HTTPConnection, HTTPResponse
 
@@ -110,7 +109,7 @@ class FluxProvider:
         billed: Usage | None = None
         try:
             sock = _open(connection, deadline)
-            with deadline.cutting(lambda: _cut(sock)):
+            with deadline.cutting(lambda: hang_up(sock)):
                 connection.request("POST", f"{self._url.path.rstrip('/')}/images/generations", body, _headers(key))
                 with connection.getresponse() as response:
                     if response.status != HTTPStatus.OK:
@@ -141,13 +140,6 @@ def _open(connection: HTTPConnection, deadline: Deadline) -> socket.socket:
     sock: socket.socket = connection.sock
     sock.settimeout(deadline.remaining_seconds() or _NO_TIME_SECONDS)
     return sock
-
-
-def _cut(sock: socket.socket) -> None:
-    """Ends a read that is under way in another thread; it may have ended by itself."""
-    with contextlib.suppress(OSError):
-        # Past the TLS layer, which would first take part in the read.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def _checked_key(key: str) -> str:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from promptmill.providers.catalog import Model
 
-__all__ = ["Answer", "Image", "ImageRequest", "Provider", "ProviderRequest", "Usage"]
+__all__ = ["ATTEMPT_SECONDS", "Answer", "Image", "ImageRequest", "Provider", "ProviderRequest", "Usage"]
+
+ATTEMPT_SECONDS = 60
+"""What one attempt may take in all."""
 
 
 @dataclass(frozen=True, slots=True)

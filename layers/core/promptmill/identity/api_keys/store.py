@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import random_token, timestamp
 from promptmill.errors import ApiKeyNotFound, RequestInFlight, StoreUnavailable, SubjectNotFound, Unauthenticated
-from promptmill.gateway import EDGE_ATTEMPTS, aws_client, error_code, store_errors
+from promptmill.gateway import EDGE_ATTEMPTS, Action, aws_client, store_errors, write_together
 from promptmill.identity.access import Role
 from promptmill.identity.api_keys.model import KEY_PREFIX, LAST_USE_MS, SECRET_BYTES, ApiKey, digest_of
 from promptmill.identity.api_keys.records import (
@@ -28,6 +28,7 @@ from promptmill.identity.api_keys.records import (
     secrets_of,
 )
 from promptmill.identity.caller import Caller
+from promptmill.identity.users.store import is_there
 from promptmill.identity.users.store import key as user_key
 from promptmill.settings import settings
 
@@ -78,13 +79,9 @@ class ApiKeyStore:
     def add(self, key: ApiKey) -> None:
         """Stores a new key; raises ``SubjectNotFound`` unless its owner is a user."""
         (secret,) = key.secrets
-        owner_is_there = {
-            "Key": user_key(key.owner),
-            "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(deleted_at)",
-        }
         self._write(
             [
-                {"ConditionCheck": owner_is_there},
+                {"ConditionCheck": is_there(key.owner)},
                 {"Put": {"Item": key_item(key)}},
                 {"Put": {"Item": secret_item(key.id, secret)}},
                 {"Put": {"Item": {**owned_key(key), "expires_at": deletion(key.expires_at)}}},
@@ -226,21 +223,10 @@ class ApiKeyStore:
 
     def _write(self, actions: list[dict[str, Any]], *, refusal: Refused) -> None:
         """Writes all or nothing; raises ``refusal`` when a condition fails, ``RequestInFlight`` in a conflict."""
-        from botocore.exceptions import ClientError
-
-        items = [{kind: {"TableName": self._table, **fields}} for action in actions for kind, fields in action.items()]
-        with store_errors():
-            try:
-                self._client.transact_write_items(TransactItems=items)
-            except ClientError as error:
-                if error_code(error) != "TransactionCanceledException":
-                    raise
-                codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-                if "ConditionalCheckFailed" in codes:
-                    raise refusal from None
-                if "TransactionConflict" in codes:
-                    raise RequestInFlight from error
-                raise StoreUnavailable(f"the transaction was canceled: {sorted(map(str, codes))}") from error
+        in_table = [
+            {kind: {"TableName": self._table, **fields}} for action in actions for kind, fields in action.items()
+        ]
+        write_together(self._client, [Action(request, refusal) for request in in_table])
 
 
 def new_secret() -> str:

@@ -85,6 +85,14 @@ def key(user_id: str) -> dict[str, Any]:
     return {"pk": {"S": f"USER#{user_id}"}, "sk": {"S": "USER"}}
 
 
+def is_there(user_id: str) -> dict[str, Any]:
+    """The condition of a transaction that holds for a user who signed in and has not left."""
+    return {
+        "Key": key(user_id),
+        "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(deleted_at)",
+    }
+
+
 def _user(item: dict[str, Any]) -> User:
     texts = {name: value["S"] for name, value in item.items() if "S" in value}
     return User(

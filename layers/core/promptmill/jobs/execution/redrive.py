@@ -32,7 +32,7 @@ CLOSING_STATES = frozenset[str]().union(*_CLOSING.values())
 class Redrive:
     """``saved_usd`` is what the calls cost that are not made again."""
 
-    job_id: str
+    job: Job
     redriven_from: str
     saved_usd: Decimal
 
@@ -51,7 +51,7 @@ def plan_redrive(job_id: str, *, jobs: JobStore, executions: Executions, at_ms: 
     """What ``redrive_job`` would do; raises as it does, but for what only Step Functions can tell."""
     work = jobs.load_source(job_id, None, at_ms=at_ms)
     execution = read_history(executions.history(job_id) or [])
-    return Redrive(job_id, redrivable_step(work.job, execution, at_ms=at_ms), saved_usd(work.calls))
+    return Redrive(work.job, redrivable_step(work.job, execution, at_ms=at_ms), saved_usd(work.calls))
 
 
 def redrivable_step(job: Job, execution: Execution | None, *, at_ms: int) -> str:

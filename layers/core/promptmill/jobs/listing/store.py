@@ -7,8 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import first_id, now_ms
-from promptmill.errors import StoreUnavailable
-from promptmill.gateway import EDGE_ATTEMPTS, aws_client, store_errors
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, read_together, store_errors
 from promptmill.jobs.records import job_of, key, owner_pk, pk
 from promptmill.settings import settings
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 INDEX = "gsi1"
 # DynamoDB filters after it has read, and charges for what it read: entries of some 200 bytes, 4 KB for half a unit.
 EXAMINED = 250
-# Of 100 jobs of 400 KB each, DynamoDB's largest, one read returns 16 MB.
-READ_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +89,9 @@ class JobListing:
         return query
 
     def read(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        """Of at most 100 jobs those that are there, by id, whosever they are; raises ``StoreUnavailable``.
-
-        In one consistent read, and more of what DynamoDB left out of it.
-        """
-        jobs: dict[str, Job] = {}
-        keys = [key(job_id, "JOB") for job_id in job_ids]
-        for _ in range(READ_ATTEMPTS):
-            if not keys:
-                return jobs
-            answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}})
-            for job in map(job_of, answer["Responses"].get(self._table, [])):
-                jobs[job.id] = job
-            keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        if keys:
-            raise StoreUnavailable("the store left jobs unread")
-        return jobs
+        """Of at most 100 jobs those that are there, by id, whosever they are; raises ``StoreUnavailable``."""
+        items = read_together(self._client, self._table, [key(job_id, "JOB") for job_id in job_ids])
+        return {job.id: job for job in map(job_of, items)}
 
 
 @cache

@@ -104,32 +104,33 @@ class Settlement:
         # A stored job that cannot be read, or lacks something, raises one of the last three.
         with (
             contextlib.suppress(PromptmillError, KeyError, TypeError, ValueError),
-            logged_step("SweepJob", job_id=job_id),
+            logged_step("SweepJob", job_id=job_id) as note,
         ):
-            return self._settle(job_id, at_ms)
+            job = self.jobs.load(job_id)
+            if job is None or job.due_at is None:
+                return None
+            note(correlation_id=job.correlation_id)
+            return self._settle(job, at_ms)
         with contextlib.suppress(PromptmillError):
             self.jobs.postpone(job_id, timestamp(at_ms + AFTER_A_FAULT_MS))
         return FAULTY
 
-    def _settle(self, job_id: str, at_ms: int) -> str | None:
-        """What was done with an open job; None when it was closed meanwhile."""
-        job = self.jobs.load(job_id)
-        if job is None or job.due_at is None:
-            return None
-        execution = self.workflow.status(job_id)
+    def _settle(self, job: Job, at_ms: int) -> str | None:
+        """What was done with an open job; None when its execution was faster."""
+        execution = self.workflow.status(job.id)
         verdict = judge(job, execution, at_ms)
         if verdict is Verdict.WAITING:
-            self.jobs.postpone(job_id, timestamp(next_look_ms(job, at_ms)))
+            self.jobs.postpone(job.id, timestamp(next_look_ms(job, at_ms)))
             return verdict
         if (status := verdict.settles_as) is not None:
             at, due_at = timestamp(at_ms), timestamp(at_ms + LOOK_AGAIN_MS)
-            job, did = self.jobs.settle(job_id, status, at=at, due_at=due_at, error=error_of(verdict, job))
+            job, did = self.jobs.settle(job.id, status, at=at, due_at=due_at, error=error_of(verdict, job))
             if not did:
                 # Its execution was faster, and publishes.
                 return None
         if self._conclude(job, is_running=execution == RUNNING):
             return verdict
-        self.jobs.postpone(job_id, timestamp(at_ms + LOOK_AGAIN_MS))
+        self.jobs.postpone(job.id, timestamp(at_ms + LOOK_AGAIN_MS))
         return FAULTY
 
     def _conclude(self, job: Job, *, is_running: bool = True) -> bool:

@@ -101,7 +101,13 @@ class ChunkWriter:
             self._failures += 1
             if self._failures >= MAX_FAILURES or not isinstance(error, TransientError):
                 self._gave_up = True
-                log_given_up("streaming", error, job_id=self._job.id, call=str(self._call))
+                log_given_up(
+                    "streaming",
+                    error,
+                    job_id=self._job.id,
+                    correlation_id=self._job.correlation_id,
+                    call=str(self._call),
+                )
         else:
             self._unsure = None
             self._written += 1

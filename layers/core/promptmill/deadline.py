@@ -1,17 +1,16 @@
-"""The time one attempt may take in all, however its bytes are spread over it."""
+"""The time something may take in all, however its bytes are spread over it."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from promptmill.clock import monotonic_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-ATTEMPT_SECONDS = 60
 
 
 def shorter_seconds(attempt_seconds: float, within_seconds: float | None) -> float:
@@ -33,7 +32,7 @@ class Deadline:
     def passed(self) -> bool:
         return self._clock() >= self._ends_ms
 
-    @contextmanager
+    @contextlib.contextmanager
     def cutting(self, cut: Callable[[], None]) -> Iterator[None]:
         """Calls ``cut`` from another thread at the deadline, unless the block has been left by then.
 
@@ -46,3 +45,10 @@ class Deadline:
             yield
         finally:
             timer.cancel()
+
+
+def hang_up(sock: socket.socket) -> None:
+    """Ends a read or write that is under way in another thread; it may have ended by itself."""
+    with contextlib.suppress(OSError):
+        # Past the TLS layer, which would first take part in the read.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

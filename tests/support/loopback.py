@@ -63,7 +63,10 @@ class Connection:
 
 
 class Loopback:
-    """Serves one connection after another; ``respond`` writes the answer, after which the connection is closed."""
+    """``respond`` writes the answer to the one request of a connection, which is closed then.
+
+    Connections are served side by side. ``wrap`` makes an accepted socket the one to talk over.
+    """
 
     def __init__(self, wrap: Callable[[socket.socket], socket.socket] = lambda sock: sock) -> None:
         self.respond: Respond = lambda connection: connection.send(http_answer(500))
@@ -72,6 +75,7 @@ class Loopback:
         self._stopping = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._answering: list[threading.Thread] = []
 
     @property
     def port(self) -> int:
@@ -98,20 +102,26 @@ class Loopback:
         # Closing a listener does not end an accept that waits on it.
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
             pass
-        self._thread.join(timeout=5)
+        for thread in (self._thread, *self._answering):
+            thread.join(timeout=5)
         self._listener.close()
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
             sock, _ = self._listener.accept()
-            sock.settimeout(5)
-            with contextlib.suppress(OSError):
-                sock = self._wrap(sock)
-                request = _read_request(sock)
-                if request is not None:
-                    self.received.append(request)
-                    self.respond(Connection(sock, self._stopping))
-            sock.close()
+            thread = threading.Thread(target=self._answer, args=(sock,), daemon=True)
+            self._answering.append(thread)
+            thread.start()
+
+    def _answer(self, sock: socket.socket) -> None:
+        sock.settimeout(5)
+        with contextlib.suppress(OSError):
+            sock = self._wrap(sock)
+            request = _read_request(sock)
+            if request is not None:
+                self.received.append(request)
+                self.respond(Connection(sock, self._stopping))
+        sock.close()
 
 
 def http_answer(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:

@@ -1,0 +1,77 @@
+"""What GET /v1/analytics may be asked: its parameters, their rules and limits. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from promptmill.analytics.report import DIMENSIONS
+from promptmill.analytics.rollup import KEPT_DAYS
+from promptmill.errors import InvalidParameter
+from promptmill.paging import single_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_DAYS = 92
+DEFAULT_DAYS = 7
+EVERYBODY = "all"
+MAX_LENGTHS = {"from": 10, "to": 10, "group_by": 64, "owner": 36}
+"""The parameters there are, and how many characters each may have."""
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_OWNER = re.compile(rf"(?:usr|ip)_[0-9a-f]{{32}}|{EVERYBODY}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """The days are UTC's, both included. ``owner`` is None for the caller, ``EVERYBODY`` for the jobs of all."""
+
+    first_day: str
+    last_day: str
+    group_by: tuple[str, ...] = ()
+    owner: str | None = None
+
+
+def report_request(parameters: Mapping[str, Sequence[str]], *, today: str) -> ReportRequest:
+    """The request in a query string's parameters, each with all its values. Raises ``InvalidParameter``."""
+    sent = single_values(parameters, MAX_LENGTHS)
+    last = _day("to", sent["to"]) if "to" in sent else date.fromisoformat(today)
+    first = _day("from", sent["from"]) if "from" in sent else last - timedelta(days=DEFAULT_DAYS - 1)
+    if first > last:
+        raise InvalidParameter("from must not be after to.")
+    if (last - first).days >= MAX_DAYS:
+        raise InvalidParameter(f"from and to must be at most {MAX_DAYS} days, both counted.")
+    if (date.fromisoformat(today) - first).days > KEPT_DAYS:
+        raise InvalidParameter(f"from must not be more than {KEPT_DAYS} days ago.")
+    return ReportRequest(
+        first.isoformat(),
+        last.isoformat(),
+        group_by=_dimensions(sent["group_by"]) if "group_by" in sent else (),
+        owner=_owner(sent["owner"]) if "owner" in sent else None,
+    )
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise InvalidParameter(f"{name} must be a day such as 2026-11-21.")
+
+
+def _dimensions(text: str) -> tuple[str, ...]:
+    named = text.split(",")
+    if not set(named) <= set(DIMENSIONS) or len(set(named)) < len(named):
+        *first, last = DIMENSIONS
+        raise InvalidParameter(f"group_by must be some of {', '.join(first)} and {last}, with commas, each once.")
+    return tuple(named)
+
+
+def _owner(text: str) -> str:
+    if not _OWNER.fullmatch(text):
+        raise InvalidParameter(f"owner must be {EVERYBODY}, or the owner of a job, such as usr_ and 32 digits.")
+    return text

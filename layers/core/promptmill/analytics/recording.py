@@ -1,0 +1,36 @@
+"""What the consumer of job events does with one message of its queue. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from promptmill.analytics.rollup import FinishedJob, finished_job
+from promptmill.errors import BrokenContractError
+
+# A replayed event may be a day on its way to the queue and four days in it; the rest is for an archive that is late to
+# delete.
+_SPARE_DAYS = 8
+_DAY_SECONDS = 24 * 60 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A terminal event as it came from the bus, just now or, ``replayed``, again from the archive."""
+
+    job: FinishedJob
+    replayed: bool
+
+
+def read_arrival(body: str) -> Arrival:
+    """The event in the body of an SQS message; raises ``BrokenContractError`` for what is none."""
+    try:
+        event = json.loads(body)
+        return Arrival(finished_job(event["detail"]), replayed="replay-name" in event)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenContractError("the message has no event") from error
+
+
+def marker_expires_at_seconds(*, at_ms: int, retention_days: int) -> int:
+    """When it may be forgotten that an event was counted at this time: once no archive can have it any more."""
+    return at_ms // 1000 + (retention_days + _SPARE_DAYS) * _DAY_SECONDS

@@ -1,0 +1,73 @@
+"""What became of one request to a webhook. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from http import HTTPStatus
+
+MAX_RETRY_AFTER_SECONDS = 24 * 3600
+# RFC 9110, section 5.6.7: the one form of a date that is still written.
+_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
+
+
+class SendError(StrEnum):
+    """Why an event does not count as received. The names are part of the API: a delivery's attempts have them."""
+
+    ANSWERED_3XX = "answered_3xx"
+    """A redirect, which is not followed."""
+    ANSWERED_4XX = "answered_4xx"
+    ANSWERED_5XX = "answered_5xx"
+    TIMED_OUT = "timed_out"
+    CONNECTION_REFUSED = "connection_refused"
+    """No address of the host took a connection."""
+    CONNECTION_BROKEN = "connection_broken"
+    TLS_FAILED = "tls_failed"
+    """The certificate is not one for this host that we trust, or there was no agreement on TLS."""
+    NAME_NOT_RESOLVED = "name_not_resolved"
+    ADDRESS_NOT_PUBLIC = "address_not_public"
+    """The host has an address that is not public; nothing was connected to."""
+    ANSWER_MALFORMED = "answer_malformed"
+    """What came back is not HTTP/1.1, or its headers do not end."""
+    URL_REFUSED = "url_refused"
+    """The URL is not, or no longer, one that is sent to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``status_code`` is None where no answer came; the event was received where ``error`` is None.
+
+    ``retry_after_seconds`` is what the answer asks for, from 0 to a day; None where it does not ask.
+    """
+
+    duration_ms: int
+    status_code: int | None = None
+    error: SendError | None = None
+    retry_after_seconds: int | None = None
+
+
+def error_of_status(status_code: int) -> SendError | None:
+    """None for 2xx. ``status_code`` is from 200 to 599."""
+    if status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return SendError.ANSWERED_5XX
+    if status_code >= HTTPStatus.BAD_REQUEST:
+        return SendError.ANSWERED_4XX
+    if status_code >= HTTPStatus.MULTIPLE_CHOICES:
+        return SendError.ANSWERED_3XX
+    return None
+
+
+def seconds_to_wait(retry_after: str, *, now_ms: int) -> int | None:
+    """What a ``Retry-After`` header asks for, in seconds or as a date; None for anything else."""
+    if re.fullmatch(r"[0-9]{1,18}", retry_after):
+        seconds = int(retry_after)
+    else:
+        try:
+            date = datetime.strptime(retry_after, _HTTP_DATE).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        seconds = math.ceil(date.timestamp() - now_ms / 1000)
+    return max(0, min(seconds, MAX_RETRY_AFTER_SECONDS))

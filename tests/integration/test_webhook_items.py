@@ -1,0 +1,108 @@
+"""Webhooks in DynamoDB: what is written together, what is left, and what a call costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptmill.errors import RequestInFlight, SubjectNotFound, WebhookNotFound
+from promptmill.events.webhooks.endpoints.records import subscriptions_key
+from promptmill.events.webhooks.endpoints.store import EndpointStore, new_secret
+from promptmill.events.webhooks.model import changed
+from promptmill.gateway import Action
+from promptmill.identity.users.store import is_there
+from tests.integration.key_ring import a_user
+from tests.support.builders import AT_MS
+from tests.support.webhooks import a_webhook, added, an_owner
+
+URL = "https://other.example.com/hook"
+
+
+def items_of(dynamodb: Any, table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = dynamodb.scan(TableName=table)["Items"]
+    return found
+
+
+def test_nothing_is_left_of_a_user_whose_webhooks_were_forgotten(
+    stored_endpoints: EndpointStore, dynamodb: Any, webhooks_table: str
+) -> None:
+    owner = an_owner()
+    endpoints = [added(stored_endpoints, owner=owner) for _ in range(2)]
+    stored_endpoints.delete(endpoints[0].id)
+    stored_endpoints.forget_all(owner)
+    assert items_of(dynamodb, webhooks_table) == []
+
+
+def test_a_webhook_of_nobody_is_not_made_and_takes_no_place(
+    stored_endpoints: EndpointStore, dynamodb: Any, webhooks_table: str, library_table: str
+) -> None:
+    user = a_user(library_table, dynamodb)
+    for owner in (user, an_owner()):
+        check = Action({"ConditionCheck": {"TableName": library_table, **is_there(owner)}}, SubjectNotFound())
+        webhook = a_webhook(owner=owner)
+        if owner == user:
+            stored_endpoints.add(webhook, check)
+            assert stored_endpoints.get(webhook.id) == webhook
+        else:
+            with pytest.raises(SubjectNotFound):
+                stored_endpoints.add(webhook, check)
+            assert owner not in json.dumps(items_of(dynamodb, webhooks_table))
+
+
+def test_a_webhook_whose_subscription_cannot_be_written_is_not_written_either(
+    stored_endpoints: EndpointStore, dynamodb: Any, webhooks_table: str
+) -> None:
+    webhook = added(stored_endpoints)
+    dynamodb.delete_item(TableName=webhooks_table, Key=subscriptions_key(None))
+    before = items_of(dynamodb, webhooks_table)
+    with pytest.raises(RequestInFlight):
+        stored_endpoints.change(webhook, changed(webhook, url=URL, at_ms=AT_MS))
+    with pytest.raises(WebhookNotFound):
+        stored_endpoints.delete(webhook.id)
+    assert items_of(dynamodb, webhooks_table) == before
+
+
+class _Meddled:
+    """A client that somebody else gets ahead of at a transaction."""
+
+    def __init__(self, client: Any, meddle: Callable[[], object]) -> None:
+        self._client = client
+        self._meddle = meddle
+
+    def transact_write_items(self, **request: Any) -> Any:
+        self._meddle()
+        return self._client.transact_write_items(**request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def test_a_webhook_that_comes_while_all_are_forgotten_is_not_left_over(
+    stored_endpoints: EndpointStore, dynamodb: Any, webhooks_table: str
+) -> None:
+    owner = an_owner()
+    first = added(stored_endpoints, owner=owner)
+
+    def meddle() -> None:
+        stored_endpoints.delete(first.id)
+        added(stored_endpoints, owner=owner)
+
+    with pytest.raises(RequestInFlight):
+        EndpointStore(webhooks_table, _Meddled(dynamodb, meddle)).forget_all(owner)
+    stored_endpoints.forget_all(owner)
+    assert items_of(dynamodb, webhooks_table) == []
+
+
+def test_a_success_of_a_webhook_that_does_not_fail_costs_no_call() -> None:
+    EndpointStore("nowhere", client=None).note_success(a_webhook())
+
+
+def test_a_secret_is_32_random_bytes_as_standard_webhooks_writes_them() -> None:
+    from standardwebhooks import Webhook as Verifier
+
+    first, second = new_secret(), new_secret()
+    assert first != second
+    assert len(Verifier(first)._whsecret) == 32

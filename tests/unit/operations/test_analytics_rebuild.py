@@ -1,0 +1,139 @@
+"""``analytics rebuild``: in which order, what it says, and how it ends when it is cut off."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from click.testing import Result
+
+from operations.rebuild import Rebuild
+from promptmill.clock import now_ms, timestamp
+from promptmill.errors import StoreUnavailable
+from tests.unit.operations.stage import Stage
+
+DAY = "2026-11-20"
+STEPS = ["pause", "settle 600", "erase", "replay", "resume", "forget"]
+
+
+class FakeRebuild(Rebuild):
+    """Notes the steps; ``breaks`` is raised at the step ``at``. Three jobs are counted, of which one had been lost."""
+
+    def __init__(self, *, at: str = "", breaks: BaseException | None = None, ends: str = "COMPLETED") -> None:
+        self.steps: list[str] = []
+        self._at = at
+        self._breaks = breaks
+        self._ends = ends
+        self._jobs = 2
+
+    def first_whole_day(self) -> str:
+        return DAY
+
+    def totals(self, first_day: str) -> Counter[str]:
+        assert first_day == DAY
+        return Counter(jobs=self._jobs, input_tokens=10, output_tokens=20, nanousd=self._jobs * 10**6)
+
+    def pause(self) -> None:
+        self._note("pause")
+
+    def resume(self) -> None:
+        self._note("resume")
+
+    def settle(self, seconds: int) -> None:
+        self._note(f"settle {seconds}")
+
+    def erase(self, first_day: str) -> None:
+        self._note("erase")
+        self._jobs = 0
+
+    def start_replay(self, first_day: str) -> str:
+        self._note("replay")
+        return "again"
+
+    def follow(self, replay: str) -> Iterator[str]:
+        assert replay == "again"
+        yield "RUNNING"
+        self._jobs = 3
+        yield self._ends
+
+    def forget_who_left(self, first_day: str) -> None:
+        self._note("forget")
+
+    def _note(self, step: str) -> None:
+        self.steps.append(step)
+        if self._breaks is not None and step == self._at:
+            raise self._breaks
+
+
+class Shell(Stage):
+    def __init__(self, work: FakeRebuild | None = None, *, stage: str = "dev") -> None:
+        super().__init__()
+        self.work = work or FakeRebuild()
+        self.deployment.rebuild = self.work
+        self.deployment.stage = stage
+
+    def rebuild(self, *options: str, day: str = DAY) -> Result:
+        return self.run("analytics", "rebuild", "--from", day, *options)
+
+
+def test_the_consumer_rests_while_rows_are_erased_and_the_totals_are_told() -> None:
+    shell = Shell()
+    result = shell.rebuild()
+    assert result.exit_code == 0, result.stderr
+    assert shell.work.steps == STEPS
+    assert result.stdout == f"From {DAY} on: 2 jobs, $0.002 before, 3 jobs, $0.003 now.\n"
+    assert shell.journal.lines == [("analytics rebuild", {"first_day": DAY})]
+
+
+def test_a_program_gets_the_totals_as_json() -> None:
+    (told,) = Shell().results("analytics", "rebuild", "--from", DAY)
+    assert (told["from"], told["before"]["jobs"], told["after"]["jobs"]) == (DAY, 2, 3)
+    assert told["after"]["cost"] == {"model_usd": "0.003"}
+
+
+def test_the_local_archive_has_nothing_to_wait_for() -> None:
+    shell = Shell(stage="local")
+    assert shell.rebuild().exit_code == 0
+    assert shell.work.steps == [step for step in STEPS if not step.startswith("settle")]
+
+
+def test_a_dry_run_does_nothing() -> None:
+    shell = Shell()
+    result = shell.rebuild("--dry-run", "--json")
+    assert json.loads(result.stdout)["dry_run"] is True
+    assert (shell.work.steps, shell.journal.lines) == ([], [])
+
+
+@pytest.mark.parametrize("day", ["2026-11-19", "2020-01-01", timestamp(now_ms() + 2 * 86_400_000)[:10]])
+def test_a_day_the_archive_has_not_in_whole_is_refused(day: str) -> None:
+    shell = Shell()
+    result = shell.rebuild(day=day)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"whole days from {DAY} to today, and not {day}" in result.stderr
+    assert shell.work.steps == []
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "20261120"])
+def test_what_is_no_day_is_wrong_usage(day: str) -> None:
+    assert Shell().rebuild(day=day).exit_code == 2
+
+
+@pytest.mark.parametrize("step", ["pause", "settle 600", "erase", "replay"])
+@pytest.mark.parametrize(("breaks", "status"), [(StoreUnavailable(), 1), (KeyboardInterrupt(), 130)])
+def test_cut_off_anywhere_the_consumer_is_at_work_again_and_what_to_do_is_said(
+    step: str, breaks: BaseException, status: int
+) -> None:
+    shell = Shell(FakeRebuild(at=step, breaks=breaks))
+    result = shell.rebuild()
+    assert (result.exit_code, result.stdout) == (status, "")
+    assert shell.work.steps[-1] == "resume"
+    assert f"Reports from {DAY} on are not right yet: run the command again." in result.stderr
+
+
+def test_a_replay_that_fails_is_said() -> None:
+    result = Shell(FakeRebuild(ends="FAILED")).rebuild()
+    assert result.exit_code == 1
+    assert "The replay again ended failed." in result.stderr
+    assert "run the command again" in result.stderr
