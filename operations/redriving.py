@@ -1,6 +1,6 @@
 """Reading the messages of a dead-letter queue, each once, and putting them where they belong.
 
-SQS itself (``StartMessageMoveTask``) moves messages to the queue they came from, all of them and unseen; not to a bus or
+SQS itself (``StartMessageMoveTask``) moves messages to the queue they came from, all of them unseen; not to a bus or
 a workflow, nor to where EventBridge could not send them. Here every message is received, sent, and only then deleted.
 When the process is killed in between, one was sent and is still there: consumers know it when it comes again.
 """
@@ -98,7 +98,7 @@ def send(deployment: Deployment, letter: Letter, destination: Destination, *, is
     """
     match destination.kind:
         case Kind.BUS:
-            deployment.bus.publish_all([parked_event(letter)])
+            deployment.bus.publish(*parked_event(letter))
         case Kind.WORKFLOW:
             deployment.client("stepfunctions").start_execution(stateMachineArn=destination.address, input=letter.body)
         case Kind.QUEUE:
