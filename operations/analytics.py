@@ -49,7 +49,7 @@ def rebuild(deployment: Deployment, output: Output, *, day: datetime, dry_run: b
         return
     deployment.journal.note("analytics rebuild", first_day=first_day)
     try:
-        # Of the local stack, the archive has an event before the queue does.
+        # The local archive has an event when its publisher has the answer.
         settle_seconds = 0 if deployment.stage == "local" else ARCHIVE_DELAY_SECONDS
         _run(work, first_day, output, expected=before["jobs"], settle_seconds=settle_seconds)
     except BaseException:

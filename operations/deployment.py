@@ -179,17 +179,16 @@ class Deployment:
 
     @cached_property
     def rebuild(self) -> Rebuild:
-        (table,) = self.settings.require("analytics_table")
         place = Place(
-            table=table,
-            archive=self.described["EventArchiveName"],
-            bus_arn=self.described["EventBusArn"],
-            rule_arn=self.described["AnalyticsRuleArn"],
-            queue_url=self.described["AnalyticsQueueUrl"],
-            mapping_id=self.described["AnalyticsMappingId"],
+            table=self.said("AnalyticsTableName"),
+            archive=self.said("EventArchiveName"),
+            bus_arn=self.said("EventBusArn"),
+            rule_arn=self.said("AnalyticsRuleArn"),
+            queue_url=self.said("AnalyticsQueueUrl"),
+            mapping_id=self.said("AnalyticsMappingId"),
         )
         dynamodb = self.client("dynamodb")
-        return Rebuild(place, RollupStore(table, dynamodb), UserStore(self._library_table, dynamodb), self.client)
+        return Rebuild(place, RollupStore(place.table, dynamodb), UserStore(self._library_table, dynamodb), self.client)
 
     @property
     def _jobs_table(self) -> str:

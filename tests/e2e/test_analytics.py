@@ -14,8 +14,8 @@ from promptmill.analytics.store import RollupStore, owner_pk
 from promptmill.clock import new_id, now_ms, random_hex, timestamp
 from promptmill.events.names import EventName
 from promptmill.events.publish import EventBus
-from tests.e2e.test_operations import operate
 from tests.support.api import Api, eventually, new_address, user_at
+from tests.support.shell import Shell
 from tests.unit.analytics.fakes import an_outcome
 
 PROMPT = "Describe how a bell is cast, for someone who has only heard one."
@@ -91,6 +91,7 @@ def test_one_event_that_arrives_many_times_at_once_counts_once(stack: Stack) -> 
 
 
 def test_a_rebuild_mends_the_rollups_and_brings_nobody_back_who_left(stack: Stack, api: Api, tmp_path: Path) -> None:
+    shell = Shell(stack, tmp_path)
     api.run(kind="enhance", prompt=PROMPT)
     mine, gone = user_at(stack, api.address).owner, f"usr_{random_hex(16)}"
     before = counted(api, 1)
@@ -104,10 +105,10 @@ def test_a_rebuild_mends_the_rollups_and_brings_nobody_back_who_left(stack: Stac
         ExpressionAttributeValues={":two": {"N": "2"}},
     )
     assert counted(api, 3)
-    planned = operate(stack, tmp_path, "analytics", "rebuild", "--from", today(), "--json", "--dry-run")
+    planned = shell.operate("analytics", "rebuild", "--from", today(), "--json", "--dry-run")
     assert (planned.returncode, json.loads(planned.stdout)["dry_run"]) == (0, True)
     assert counted(api, 3)
-    done = operate(stack, tmp_path, "analytics", "rebuild", "--from", today(), "--json")
+    done = shell.operate("analytics", "rebuild", "--from", today(), "--json")
     assert done.returncode == 0, done.stderr
     totals = json.loads(done.stdout)
     assert totals["after"]["jobs"] >= 2
@@ -119,6 +120,6 @@ def test_a_rebuild_mends_the_rollups_and_brings_nobody_back_who_left(stack: Stac
 
 
 def test_a_day_before_the_archive_is_not_rebuilt(stack: Stack, tmp_path: Path) -> None:
-    refused = operate(stack, tmp_path, "analytics", "rebuild", "--from", "2020-01-01")
+    refused = Shell(stack, tmp_path).operate("analytics", "rebuild", "--from", "2020-01-01")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("Error: The archive has whole days from ")

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from tests.support.grants import Grant
 
 # An action of AWS's, by the name that MiniStack asks for in its place.
-ASKED_AS = {"bedrock:InvokeModelWithResponseStream": "bedrock:ConverseStream"}
+ASKED_AS = {
+    "bedrock:InvokeModelWithResponseStream": "bedrock:ConverseStream",
+    "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
+}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from promptmill.http.schemas import Answer, Usd
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+Dimension = Literal["day", "kind", "model", "status", "prompt_version"]
 Milliseconds = Field(description="No more than this, in milliseconds; null without jobs, and above 1,000,000.")
 
 
@@ -30,7 +31,7 @@ class ReportedDuration(Answer):
 class ReportGroup(Answer):
     """The jobs that have in common what ``group`` says."""
 
-    group: dict[Literal["day", "kind", "model", "status", "prompt_version"], str | None] = Field(
+    group: dict[Dimension, str | None] = Field(
         description="The value of each dimension of `group_by`; null where the jobs have none."
     )
     jobs: int
@@ -48,7 +49,7 @@ class Report(Answer):
     owner: str = Field(description="Whose jobs these are; `all` for everybody's.")
     first_day: str = Field(alias="from", description="A day in UTC.", json_schema_extra={"format": "date"})
     to: str = Field(description="A day in UTC.", json_schema_extra={"format": "date"})
-    group_by: list[Literal["day", "kind", "model", "status", "prompt_version"]]
+    group_by: list[Dimension]
     data: list[ReportGroup]
 
 
