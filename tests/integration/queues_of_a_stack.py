@@ -112,16 +112,6 @@ def an_event() -> dict[str, Any]:
     return an_interaction(EventName.PROMPT_STARRED, new_id("prm", now_ms()))
 
 
-def parked(event: dict[str, Any]) -> dict[str, Any]:
-    """The event as workflows park it."""
-    return {
-        "EventBusName": "promptmill-dev",
-        "Source": event["source"],
-        "DetailType": event["detail-type"],
-        "Detail": json.dumps(event["detail"]),
-    }
-
-
 def event_id(event: dict[str, Any]) -> str:
     return str(event["detail"]["metadata"]["id"])
 

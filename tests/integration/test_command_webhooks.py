@@ -12,14 +12,13 @@ from click.testing import CliRunner, Result
 from operations.__main__ import operations
 from operations.deployment import Deployment, Resource
 from promptmill.clock import now_ms, random_hex
-from promptmill.events.webhooks.model import Attempt, Delivery, DeliveryStatus, DisabledReason, Webhook, disabled
+from promptmill.events.webhooks.model import Delivery, DeliveryStatus, DisabledReason, Webhook, disabled
 from tests.integration.tables import client
 from tests.support.builders import AT, AT_MS
+from tests.support.dead_letters import REFUSED
 from tests.support.deliveries import a_delivery
 from tests.support.webhooks import added, an_owner
 from tests.unit.operations.stage import MemoryJournal
-
-REFUSED = Attempt(at=AT, duration_ms=12, status_code=503, error="answered_5xx")
 
 
 class Webhooks:

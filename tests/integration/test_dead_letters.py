@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from promptmill.clock import now_ms
 from promptmill.errors import BusUnavailable
 from tests.integration.crashes import Crash
-from tests.integration.queues_of_a_stack import Queues, an_event, event_id, parked
+from tests.integration.queues_of_a_stack import Queues, an_event, event_id
+from tests.support.dead_letters import parked
 
 LOGS = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/events/promptmill-dev"
 
@@ -103,7 +105,7 @@ def test_what_the_workflow_failed_on_starts_it_again(queues: Queues) -> None:
     queues.put("InteractionsDeadLetterQueue", event)
     assert queues.results("dlq", "redrive", "InteractionsDeadLetterQueue")[0]["to"] == "InteractionsWorkflow"
     assert queues.executions() == [event]
-    assert queues.bus.published == queues.messages("InteractionsDeadLetterQueue") == []
+    assert (queues.bus.published, queues.messages("InteractionsDeadLetterQueue")) == ([], [])
 
 
 @pytest.mark.parametrize("body", ["no JSON", "[]", "{}", json.dumps({"DetailType": "moon.risen", "Detail": "{}"})])
@@ -200,9 +202,12 @@ def killed_at(queues: Queues, number: int, *, after: bool) -> list[dict[str, Any
         received.extend(parsed.get("Messages", []))
 
     when = "after-call" if after else "before-call"
-    hooks = [(f"{when}.sqs.{name}", count) for name in ("ReceiveMessage", "SendMessage", "DeleteMessage")]
     # Who is killed releases nothing.
-    hooks += [("before-call.sqs.ChangeMessageVisibilityBatch", count), ("after-call.sqs.ReceiveMessage", note)]
+    hooks: list[tuple[str, Callable[..., None]]] = [
+        *((f"{when}.sqs.{name}", count) for name in ("ReceiveMessage", "SendMessage", "DeleteMessage")),
+        ("before-call.sqs.ChangeMessageVisibilityBatch", count),
+        ("after-call.sqs.ReceiveMessage", note),
+    ]
     for name, hook in reversed(hooks):
         queues.sqs.meta.events.register(name, hook)
     with pytest.raises(Crash):
