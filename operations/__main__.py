@@ -10,10 +10,13 @@ import click
 
 from operations.analytics import analytics
 from operations.command import OperatorGroup, unwind_when_ended
+from operations.dlq import dlq
+from operations.events import events
 from operations.executions import executions
 from operations.jobs import jobs
 from operations.keys import keys
 from operations.limits import limits
+from operations.webhooks import webhooks
 
 
 @click.group(cls=OperatorGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +28,7 @@ def operations() -> None:
     """
 
 
-for group in (analytics, executions, jobs, keys, limits):
+for group in (analytics, dlq, events, executions, jobs, keys, limits, webhooks):
     operations.add_command(group)
 
 

@@ -40,6 +40,8 @@ def id_of(prefix: str, name: str) -> Form:
 
 JOB_ID = id_of("job", "job")
 KEY_ID = id_of("key", "key")
+WEBHOOK_ID = id_of("whk", "webhook")
+DELIVERY_ID = id_of("evt", "delivery")
 OWNER = Form("owner", _OWNER.fullmatch, "an owner is usr_ or ip_ and 32 hexadecimal digits")
 USER = Form("user", _USER.fullmatch, "a user is usr_ and 32 hexadecimal digits")
 SUBJECT = Form(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from operations.rebuild import Place, Rebuild
 from promptmill.analytics.store import RollupStore
 from promptmill.artifacts.store import ArtifactStore
 from promptmill.events.publish import EventBus
+from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
+from promptmill.events.webhooks.deliveries.store import DeliveryStore
+from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.gateway import signing
 from promptmill.idempotency.store import IdempotencyStore
 from promptmill.identity.api_keys.store import ApiKeyStore
@@ -42,6 +46,14 @@ if TYPE_CHECKING:
     from promptmill.limits.plan import Limits
 
 
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """``type`` is CloudFormation's, ``id`` the physical id: of a queue its URL, of most others its name or its ARN."""
+
+    type: str
+    id: str
+
+
 class Deployment:
     """The stack of one stage. Its parts are made when they are first asked for, each as the functions have it.
 
@@ -59,6 +71,16 @@ class Deployment:
         if name not in self._described:
             raise click.ClickException(f"The stack of stage {self.stage} says no {name}: deploy it again.")
         return self._described[name]
+
+    @cached_property
+    def resources(self) -> Mapping[str, Resource]:
+        """What the stack consists of, by logical id."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        return {
+            found["LogicalResourceId"]: Resource(found["ResourceType"], found["PhysicalResourceId"])
+            for page in pages.paginate(StackName=stack_name(self.stage))
+            for found in page["StackResourceSummaries"]
+        }
 
     def client(self, service: str) -> Any:
         """The client of an AWS service."""
@@ -123,6 +145,18 @@ class Deployment:
     @cached_property
     def keys(self) -> ApiKeyStore:
         return ApiKeyStore(self._library_table, self.client("dynamodb"))
+
+    @cached_property
+    def webhooks(self) -> EndpointStore:
+        return EndpointStore(self.value_of("WebhooksTableName"), self.client("dynamodb"))
+
+    @cached_property
+    def deliveries(self) -> DeliveryStore:
+        return DeliveryStore(self.value_of("WebhooksTableName"), self.client("dynamodb"))
+
+    @cached_property
+    def delivery_queue(self) -> DeliveryQueue:
+        return DeliveryQueue(self.resources["DeliveriesQueue"].id, self.client("sqs"))
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

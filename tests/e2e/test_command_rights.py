@@ -15,12 +15,17 @@ from click.testing import CliRunner, Result
 from local.sam import CREDENTIALS
 from local.stack import ROOT, Stack
 from operations.__main__ import operations
+from operations.dead_letters import PARKED
 from operations.deployment import find_deployment
 from promptmill.analytics.store import RollupStore
-from promptmill.clock import now_ms, random_hex, timestamp
+from promptmill.clock import new_id, now_ms, random_hex, timestamp
+from promptmill.events.names import EventName
+from promptmill.events.webhooks.model import Delivery, Webhook
 from tests.e2e.test_command import in_its_model_call, stopped_in_its_model_call
 from tests.support.api import Api, eventually, new_address, user_at
+from tests.support.dead_letters import StackQueue, given_up, parked
 from tests.support.decisions import ASKED_AS, decisions_of
+from tests.support.interactions import an_interaction
 from tests.support.stand_ins import StandIns
 
 RIGHT = re.compile(r"`(\w+:\w+)`")
@@ -84,6 +89,11 @@ class Situation:
         made = operate(boto3.Session(), "keys create", *ON["keys create"](self), "--json")
         return str(json.loads(made.stdout)["id"])
 
+    @property
+    def given_up(self) -> tuple[Webhook, Delivery]:
+        """A new webhook, and what was sent to it in vain."""
+        return given_up(self.stack, f"usr_{random_hex(16)}")
+
 
 def on_running_jobs(situation: Situation) -> list[str]:
     assert situation.running
@@ -95,6 +105,17 @@ def on_counted_jobs(situation: Situation) -> list[str]:
     rollups = RollupStore(situation.stack.analytics_table, situation.stack.client("dynamodb"))
     eventually(lambda: [*rollups.owners_rows(situation.owner, first_day=today, last_day=today)] or None)
     return ["--from", today]
+
+
+def on_a_message(queue: str, situation: Situation) -> list[str]:
+    """The queue, with an event in it."""
+    event = an_interaction(EventName.PROMPT_STARRED, new_id("prm", now_ms()))
+    StackQueue(situation.stack, queue).put(parked(event) if queue == PARKED else event)
+    return [queue]
+
+
+def on_a_message_by_its_id(situation: Situation) -> list[str]:
+    return [PARKED, StackQueue(situation.stack, PARKED).put("no event")]
 
 
 # What each command is run on.
@@ -113,6 +134,16 @@ ON: dict[str, Callable[[Situation], list[str]]] = {
     "keys ls": lambda _: [],
     "keys create": lambda situation: ["--name", "billing", "--owner", situation.owner, "--scope", "jobs:read"],
     "keys revoke": lambda situation: [situation.key_id],
+    "events tail": lambda _: ["--for", "1s"],
+    "dlq ls": lambda _: [],
+    "dlq show": lambda situation: on_a_message(PARKED, situation),
+    "dlq discard": on_a_message_by_its_id,
+    "dlq redrive SubscriberDeadLetterQueue": lambda situation: on_a_message("SubscriberDeadLetterQueue", situation)[1:],
+    "dlq redrive ParkedEventsQueue": lambda situation: on_a_message(PARKED, situation)[1:],
+    "dlq redrive InteractionsDeadLetterQueue": lambda it: on_a_message("InteractionsDeadLetterQueue", it)[1:],
+    "webhooks ls": lambda situation: ["--owner", situation.given_up[0].owner or ""],
+    "webhooks deliveries": lambda situation: [situation.given_up[0].id],
+    "webhooks redeliver": lambda situation: [one.id for one in situation.given_up],
     "analytics rebuild": on_counted_jobs,
 }
 
@@ -124,6 +155,7 @@ def situation(stack: Stack) -> Iterator[Situation]:
         job = api.run(kind="enhance", prompt="Explain rights to somebody who has always had them.")
         yield Situation(stack, api, stand_ins, job["id"])
     stand_ins.close()
+    StackQueue(stack, PARKED).purge()
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ASKED_AS = {
     "bedrock:InvokeModelWithResponseStream": "bedrock:ConverseStream",
     "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
+    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
 }
 
 

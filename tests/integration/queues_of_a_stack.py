@@ -1,0 +1,120 @@
+"""The queues of a stack and its workflow for interactions, in moto, and the operators' command run on them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from operations.__main__ import operations
+from operations.deployment import Deployment, Resource
+from promptmill.clock import new_id, now_ms, random_hex
+from promptmill.events.names import EventName
+from tests.integration.tables import client
+from tests.support.interactions import an_interaction
+from tests.unit.jobs.settling import FakeBus
+from tests.unit.operations.stage import MemoryJournal
+
+SOURCES = {"DeliveriesQueue": "DeliveriesDeadLetterQueue", "AnalyticsQueue": "AnalyticsDeadLetterQueue"}
+OTHERS = ("EventDeadLetterQueue", "InteractionsDeadLetterQueue", "ParkedEventsQueue")
+ROLE = "arn:aws:iam::123456789012:role/interactions"
+NOTHING = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+
+
+class Queues:
+    def __init__(self) -> None:
+        self.name = f"promptmill-{random_hex(4)}"
+        self.sqs = client("sqs")
+        # moto is one server, so there is no other to wait for.
+        self.sqs.meta.events.register("provide-client-params.sqs.ReceiveMessage", _at_once)
+        self.clients = {name: client(name) for name in ("cloudwatch", "stepfunctions")} | {"sqs": self.sqs}
+        self.urls = {
+            name: self.sqs.create_queue(QueueName=f"{self.name}-{name}")["QueueUrl"]
+            for name in (*SOURCES.values(), *OTHERS)
+        }
+        # As often as a test may look into them.
+        for source, dead in SOURCES.items():
+            policy = json.dumps({"deadLetterTargetArn": self.arn(dead), "maxReceiveCount": 1000})
+            self.urls[source] = self.sqs.create_queue(
+                QueueName=f"{self.name}-{source}", Attributes={"RedrivePolicy": policy}
+            )["QueueUrl"]
+        self.workflow = self.clients["stepfunctions"].create_state_machine(
+            name=self.name, definition=NOTHING, roleArn=ROLE
+        )["stateMachineArn"]
+        self.bus = FakeBus()
+        self.journal = MemoryJournal()
+
+    def arn(self, name: str) -> str:
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.urls[name], AttributeNames=["QueueArn"])
+        return str(attributes["Attributes"]["QueueArn"])
+
+    def put(self, name: str, body: dict[str, Any] | str, **attributes: str) -> str:
+        """Puts a message into the queue with these attributes; its id."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        given = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
+        sent = self.sqs.send_message(QueueUrl=self.urls[name], MessageBody=text, MessageAttributes=given)
+        return str(sent["MessageId"])
+
+    def messages(self, name: str) -> list[dict[str, Any]]:
+        """What can be received from the queue, which stays there."""
+        found: list[dict[str, Any]] = []
+        while received := self.sqs.receive_message(
+            QueueUrl=self.urls[name], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            found += received
+        self.release(name, found)
+        return found
+
+    def release(self, name: str, messages: list[dict[str, Any]]) -> None:
+        """Lets those that are not deleted be received again."""
+        for message in messages:
+            with suppress(self.sqs.exceptions.ClientError):
+                self.sqs.change_message_visibility(
+                    QueueUrl=self.urls[name], ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                )
+
+    def bodies(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(message["Body"]) for message in self.messages(name)]
+
+    def executions(self) -> list[dict[str, Any]]:
+        """What the workflow was started with."""
+        steps = self.clients["stepfunctions"]
+        listed = steps.list_executions(stateMachineArn=self.workflow)["executions"]
+        return [json.loads(steps.describe_execution(executionArn=one["executionArn"])["input"]) for one in listed]
+
+    @property
+    def deployment(self) -> Deployment:
+        session = SimpleNamespace(client=lambda service, **_config: self.clients[service])
+        deployment = Deployment("dev", {}, session)
+        resources = {name: Resource("AWS::SQS::Queue", url) for name, url in self.urls.items()}
+        workflow = Resource("AWS::StepFunctions::StateMachine", self.workflow)
+        deployment.resources = {**resources, "InteractionsWorkflow": workflow}
+        deployment.bus = self.bus
+        deployment.journal = self.journal
+        return deployment
+
+    def run(self, *arguments: str) -> Result:
+        deployment = self.deployment
+        return CliRunner(mix_stderr=False).invoke(operations, arguments, obj=lambda _stage: deployment)
+
+    def results(self, *arguments: str, status: int = 0) -> list[dict[str, Any]]:
+        """What a command that ends with this status prints for a program."""
+        result = self.run(*arguments, "--json")
+        assert (result.exit_code, result.stderr) == (status, ""), (result.stderr, result.exception)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def an_event() -> dict[str, Any]:
+    """As EventBridge puts it into a queue."""
+    return an_interaction(EventName.PROMPT_STARRED, new_id("prm", now_ms()))
+
+
+def event_id(event: dict[str, Any]) -> str:
+    return str(event["detail"]["metadata"]["id"])
+
+
+def _at_once(params: dict[str, Any], **_: Any) -> None:
+    params["WaitTimeSeconds"] = 0
