@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from local.rendering import ROOT, TEMPLATE, read_template, render_template
 from local.stack import STACK_NAME
@@ -235,6 +236,18 @@ def test_every_output_and_alarm_is_in_the_operations_page(template: dict[str, An
     operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     names = {*template["Outputs"], *of_type(template, "AWS::CloudWatch::Alarm")}
     assert {name for name in names if name not in operations} == set()
+
+
+def test_nothing_stands_in_the_template_twice() -> None:
+    """YAML takes the last of two keys, silently."""
+    nodes = [yaml.compose(TEMPLATE.read_text(encoding="utf-8"))]
+    for node in nodes:
+        if isinstance(node, yaml.MappingNode):
+            names = [key.value for key, _ in node.value]
+            assert {name for name in names if names.count(name) > 1} == set()
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
 
 
 def test_every_stage_of_samconfig_sets_parameters_that_exist(template: dict[str, Any]) -> None:

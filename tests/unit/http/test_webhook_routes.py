@@ -74,7 +74,7 @@ def test_every_event_can_be_asked_for() -> None:
         ("/url", {"url": None}),
         ("/url", {"url": ""}),
         ("/url", {"url": "http://hooks.example.com/"}),
-        ("/url", {"url": "https://user:word@hooks.example.com/"}),
+        ("/url", {"url": "https://user:word@hooks.example.com/"}),  # pragma: allowlist secret
         ("/url", {"url": "https://hooks.example.com:8443/"}),
         ("/url", {"url": "https://localhost:4443/"}),
         ("/url", {"url": "https://10.0.0.1/"}),
