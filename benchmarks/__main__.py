@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measures a fresh local stack, prints tables, writes ``benchmarks/results/<UTC time>.json``.
 
-Latency over HTTP with one client, jobs per second with several, cold starts, counted AWS calls and state transitions,
-and what they cost. It stops by itself within ``LIMIT_SECONDS`` and leaves nothing running.
+Latency over HTTP with one client, jobs per second with several, events on their way, cold starts, counted AWS calls and
+state transitions, and what they cost. It stops by itself within ``LIMIT_SECONDS`` and leaves nothing running.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from benchmarks import calls, cold_start, latency, machine, price, throughput, verification
+from benchmarks import (
+    calls,
+    cold_start,
+    event_price,
+    events,
+    latency,
+    machine,
+    price,
+    throughput,
+    verification,
+)
 from benchmarks.goals import goals
 from benchmarks.report import lines
 from benchmarks.samples import summary
@@ -30,7 +40,7 @@ from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.execution.history import read_history
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from local.stack import Stack
 
@@ -93,9 +103,17 @@ def _measure() -> dict[str, Any]:
         results["latency_ms"] = {name: asdict(summary(values)) for name, values in samples.items()}
         _say(f"throughput: at least {THROUGHPUT_JOBS} jobs polled and as many waited for, by 1, 4 and 8 clients")
         results["throughput"] = throughput.measure(stack, jobs=THROUGHPUT_JOBS)
+        numbers = events.Numbers()
+        _say(
+            f"events: {numbers.published} to a queue, {numbers.delivered_at_once} to a webhook, "
+            f"{numbers.counted_at_once} to be counted"
+        )
+        results["events"] = events.measure(stack, numbers)
         _say("AWS calls: every handler in a process of its own")
         built = Path(stack.built_template).parent
         results["calls"] = calls.measure(stack, built, variables, rounds=CALL_ROUNDS)
+        with events.pairs(stack, n=CALL_ROUNDS) as pairs:
+            results["event_calls"] = calls.measure_events(stack, built, variables, pairs)
         # The first job of an address: its rate check is one state.
         histories = {"enhance": _history(stack, text_ids[0]), "image": _history(stack, image_ids[0])}
         results["transitions"] = {kind: _transitions(history) for kind, history in histories.items()}
@@ -104,9 +122,14 @@ def _measure() -> dict[str, Any]:
             kind: _bill(results["calls"][kind], memory_mb, results["transitions"][kind], history, model_usd[kind])
             for kind, history in histories.items()
         }
-        _say(f"cold starts: {COLD_ROUNDS} rounds of {len(FUNCTIONS) + 1} processes, twice")
+        results["usd_per_1000_events"] = {
+            way: _priced(found, event_price.waiting_usd(memory_mb))
+            for way, found in event_price.bills(results["event_calls"], memory_mb).items()
+        }
+        waited_for = {name: variables[name] for name in cold_start.FUNCTIONS}
+        _say(f"cold starts: {COLD_ROUNDS} rounds of {len(waited_for) + 1} processes, twice")
         with tempfile.TemporaryDirectory() as scratch:
-            results["cold_start"] = cold_start.measure(built, variables, rounds=COLD_ROUNDS, scratch=Path(scratch))
+            results["cold_start"] = cold_start.measure(built, waited_for, rounds=COLD_ROUNDS, scratch=Path(scratch))
         _say(f"tokens: {VERIFICATIONS} verifications for each algorithm")
         verified = verification.measure(built, n=VERIFICATIONS)
         results["verification_cpu_ms"] = {name: asdict(summary(values)) for name, values in verified.items()}
@@ -155,11 +178,15 @@ def _bill(
     published = sum(resource.endswith("putEvents") for resource in resources)
     found = price.bill(steps, memory_mb, transitions=transition_count, events=published)
     waiting = max(memory_mb[step] for step in steps if step.startswith("invoke_"))
+    per_second = 1000 * Decimal(waiting) / 1024 * price.LAMBDA_GB_SECOND
+    return {**_priced(found, per_second), "model": f"{1000 * model_usd:.6f}"}
+
+
+def _priced(found: Sequence[price.Line], per_waiting_second: Decimal) -> dict[str, Any]:
     return {
-        "lines": [{"label": line.label, "per_job": line.per_job, "usd": f"{line.usd:.6f}"} for line in found],
+        "lines": [{"label": line.label, "amount": line.amount, "usd": f"{line.usd:.6f}"} for line in found],
         "sum": f"{sum(line.usd for line in found):.6f}",
-        "model": f"{1000 * model_usd:.6f}",
-        "per_waiting_second": f"{1000 * Decimal(waiting) / 1024 * price.LAMBDA_GB_SECOND:.6f}",
+        "per_waiting_second": f"{per_waiting_second:.6f}",
     }
 
 

@@ -1,4 +1,4 @@
-"""Cold starts: every function in fresh processes, next to the floor, a bare ``import boto3`` with one client."""
+"""Cold starts: functions in fresh processes, next to the floor, a bare ``import boto3`` with one client."""
 
 from __future__ import annotations
 
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 PROBE = Path(__file__).with_name("probes") / "cold_start.py"
 INTERPRETER = ROOT / ".local" / "ministack" / "env" / "bin" / "python"
 FLOOR = "floor"
+# Those that a caller, a job or an event waits for; the probe knows how to make each of them ready.
+FUNCTIONS = (
+    "authorize_caller",
+    "submit_job",
+    "read_jobs",
+    "cancel_job",
+    "assemble_prompt",
+    "invoke_bedrock",
+    "invoke_flux",
+    "enhance_by_rules",
+    "replay_recorded",
+    "sweep_jobs",
+    "fan_out_event",
+    "deliver_webhook",
+    "record_analytics",
+    "read_analytics",
+)
 
 
 def measure(built: Path, variables: Mapping[str, Mapping[str, str]], *, rounds: int, scratch: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Goal:
 
 def goals(results: Mapping[str, Any]) -> list[Goal]:
     latency, cold, calls = results["latency_ms"], results["cold_start"], results["calls"]
+    events, event_calls = results["events"]["latency_ms"], results["event_calls"]
     deployed = cold["as_deployed"]
     floor_ms = deployed["floor"]["ready_ms"]
     return [
@@ -57,4 +58,8 @@ def goals(results: Mapping[str, Any]) -> list[Goal]:
         Goal("AWS calls of a POST", 4, len(calls["enhance"]["submit_job"]["calls"]), "calls"),
         Goal("AWS calls of a poll", 1, len(calls["enhance"]["read_jobs"]["calls"]), "calls"),
         Goal("state transitions of a happy text job", 8, results["transitions"]["enhance"], "transitions"),
+        Goal("an event published and in a subscriber's queue, p50", 150, events["publish"]["p50"], "ms"),
+        Goal("AWS calls of an event no webhook is for", 1, len(event_calls["fan_out_to_none"]["calls"]), "calls"),
+        Goal("transactions to count a job in analytics", 1, len(event_calls["record_analytics"]["calls"]), "calls"),
+        Goal("queries of an owner's report on a day", 1, len(event_calls["read_analytics"]["calls"]), "calls"),
     ]

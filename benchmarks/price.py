@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 TRANSITION = Decimal("0.000025")
 LAMBDA_GB_SECOND = Decimal("0.0000133334")
@@ -35,10 +35,10 @@ READS = {"GetItem", "Query", "BatchGetItem", "TransactGetItems"}
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the bill for 1,000 jobs."""
+    """One line of a bill for 1,000. ``amount`` is what each of them uses."""
 
     label: str
-    per_job: str
+    amount: str
     usd: Decimal
 
 
@@ -51,36 +51,42 @@ def lambda_ms(step: Mapping[str, Any], memory_mb: int) -> float:
 def bill(steps: Mapping[str, Any], memory_mb: Mapping[str, int], *, transitions: int, events: int) -> list[Line]:
     """The lines of 1,000 jobs. ``steps`` are those of ``benchmarks.calls``, ``events`` those published per job."""
     times = {step: POLLS if step == "read_jobs" else 1 for step in steps}
-    functions = [step for step in steps if step in memory_mb]
-    invocations = sum(times[step] for step in functions)
-    gb_seconds = sum(
-        times[step] * lambda_ms(steps[step], memory_mb[step]) / 1000 * memory_mb[step] / 1024 for step in functions
-    )
-    reads = writes = 0.0
-    puts = 0
-    for step, done in steps.items():
-        for call in done["calls"]:
-            service, _, operation = call["call"].partition(".")
-            if service == "dynamodb" and operation in READS:
-                reads += times[step] * call["units"]
-            elif service == "dynamodb":
-                writes += times[step] * call["units"]
-            elif operation == "PutObject":
-                puts += 1
+    runs = [(done, memory_mb[step]) for step, done in steps.items() if step in memory_mb for _ in range(times[step])]
+    calls = [call for step, done in steps.items() for call in done["calls"] * times[step]]
+    puts = sum(call["call"].endswith(".PutObject") for call in calls)
+    requests = events * QUEUE_REQUESTS_PER_EVENT
     lines = [
         Line("API requests", f"1 POST, {POLLS} GET", 1000 * (1 + POLLS) * API_REQUEST),
         Line("state transitions", str(transitions), 1000 * transitions * TRANSITION),
-        Line("Lambda requests", str(invocations), 1000 * invocations * LAMBDA_REQUEST),
-        Line("Lambda time", f"{gb_seconds:.4f} GB-s", Decimal(f"{1000 * gb_seconds:.6f}") * LAMBDA_GB_SECOND),
-        Line("DynamoDB writes", f"{writes:g} units", Decimal(str(1000 * writes)) * WRITE_UNIT),
-        Line("DynamoDB reads", f"{reads:g} units", Decimal(str(1000 * reads)) * READ_UNIT),
+        *lambda_lines(runs),
+        *unit_lines(calls),
         Line("events", str(events), 1000 * events * EVENT),
-        Line(
-            "SQS requests",
-            str(events * QUEUE_REQUESTS_PER_EVENT),
-            1000 * events * QUEUE_REQUESTS_PER_EVENT * SQS_REQUEST,
-        ),
+        Line("SQS requests", str(requests), 1000 * requests * SQS_REQUEST),
     ]
     if puts:
         lines.append(Line("S3 requests", f"{puts} PUT, {puts} GET", 1000 * puts * (S3_PUT + S3_GET)))
     return lines
+
+
+def lambda_lines(runs: Sequence[tuple[Mapping[str, Any], int]]) -> list[Line]:
+    """Invocations and their time. A run is a step and the memory of its function."""
+    gb_seconds = sum(lambda_ms(done, memory_mb) / 1000 * memory_mb / 1024 for done, memory_mb in runs)
+    return [
+        Line("Lambda requests", str(len(runs)), 1000 * len(runs) * LAMBDA_REQUEST),
+        Line("Lambda time", f"{gb_seconds:.4f} GB-s", Decimal(f"{1000 * gb_seconds:.6f}") * LAMBDA_GB_SECOND),
+    ]
+
+
+def unit_lines(calls: Iterable[Mapping[str, Any]]) -> list[Line]:
+    """The DynamoDB units of these calls."""
+    reads = writes = 0.0
+    for call in calls:
+        service, _, operation = call["call"].partition(".")
+        if service == "dynamodb" and operation in READS:
+            reads += call["units"]
+        elif service == "dynamodb":
+            writes += call["units"]
+    return [
+        Line("DynamoDB writes", f"{writes:g} units", Decimal(str(1000 * writes)) * WRITE_UNIT),
+        Line("DynamoDB reads", f"{reads:g} units", Decimal(str(1000 * reads)) * READ_UNIT),
+    ]

@@ -6,6 +6,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.event_price import WAYS
 from benchmarks.goals import goals
 from benchmarks.samples import HEADING, Summary
 
@@ -29,6 +30,12 @@ AT_ONCE = {
 }
 
 
+ON_THE_WAY = {
+    "publish": "published and in a subscriber's queue",
+    "delivery": "published and at a webhook's receiver",
+}
+
+
 def lines(results: Mapping[str, Any]) -> Iterator[str]:
     machine = results["machine"]
     yield (
@@ -38,10 +45,13 @@ def lines(results: Mapping[str, Any]) -> Iterator[str]:
     )
     yield from _latency(results["latency_ms"])
     yield from _throughput(results["throughput"])
+    yield from _events(results["events"])
     yield from _cold_starts(results["cold_start"])
     yield f"\nVerifying a token, CPU time in ms{'':<15} {HEADING}"
     yield from (f"  {name:<43} {Summary(**found)}" for name, found in results["verification_cpu_ms"].items())
-    yield from _calls(results["calls"])
+    for kind, steps in results["calls"].items():
+        yield from _calls(f"one {kind} job with one poll", steps)
+    yield from _calls("events, each alone, and of a report", results["event_calls"])
     yield from _bills(results)
     yield "\nGoals"
     yield from (f"  {goal}" for goal in goals(results))
@@ -81,24 +91,44 @@ def _cold_starts(cold: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {label:<18} {times[0]} {times[1]} {run['peak_kib'] / 1024:>9.1f} MB"
 
 
-def _calls(calls: Mapping[str, Any]) -> Iterator[str]:
-    for kind, steps in calls.items():
-        total = sum(len(step["calls"]) for step in steps.values())
-        yield f"\nAWS calls of one {kind} job with one poll: {total} (units: DynamoDB, as MiniStack counts them)"
-        for name, step in steps.items():
-            counted = Counter((call["call"], call["units"]) for call in step["calls"])
-            made = ", ".join(
-                f"{f'{count} × ' if count > 1 else ''}{call}{f' ({units:g})' if units else ''}"
-                for (call, units), count in counted.items()
-            )
-            yield f"  {name:<18} {step['wall_ms']:>6.1f} ms  {made}"
+def _events(events: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\nEvents in ms, one after the other              {HEADING}"
+    for name, label in ON_THE_WAY.items():
+        yield f"  {label:<43} {Summary(**events['latency_ms'][name])}"
+    at_once, rates = events["at_once"], events["per_second"]
+    yield (
+        f"\nPublished at once: of {at_once['deliveries']} events {rates['deliveries']:.1f}/s reach a webhook, by "
+        f"{events['functions_at_once']} functions at a time; of {at_once['counted']} outcomes {rates['counted']:.1f}/s "
+        "are counted"
+    )
+
+
+def _calls(what: str, steps: Mapping[str, Any]) -> Iterator[str]:
+    total = sum(len(step["calls"]) for step in steps.values())
+    yield f"\nAWS calls of {what}: {total} (units: DynamoDB, as MiniStack counts them)"
+    for name, step in steps.items():
+        counted = Counter((call["call"], call["units"]) for call in step["calls"])
+        made = ", ".join(
+            f"{f'{count} × ' if count > 1 else ''}{call}{f' ({units:g})' if units else ''}"
+            for (call, units), count in counted.items()
+        )
+        yield f"  {name:<18} {step['wall_ms']:>6.1f} ms  {made}"
 
 
 def _bills(results: Mapping[str, Any]) -> Iterator[str]:
     for kind, bill in results["usd_per_1000_jobs"].items():
         yield f"\nPrice of 1,000 {kind} jobs in US$, us-east-1, without the time a model takes"
-        for line in bill["lines"]:
-            yield f"  {line['label']:<20} {line['per_job']:<18} {Decimal(line['usd']):>9.4f}"
-        yield f"  {'sum without model':<39} {Decimal(bill['sum']):>9.4f}"
+        yield from _bill(bill, "sum without model")
         yield f"  {'the model, by its tokens or pixels':<39} {Decimal(bill['model']):>9.4f}"
         yield f"  {'each second a model takes adds':<39} {Decimal(bill['per_waiting_second']):>9.4f}"
+    for way, bill in results["usd_per_1000_events"].items():
+        yield f"\nPrice of 1,000 {way}, in US$, us-east-1"
+        yield from _bill(bill, "sum")
+        if "deliver_webhook" in WAYS[way]:
+            yield f"  {'each second a receiver takes adds':<39} {Decimal(bill['per_waiting_second']):>9.4f}"
+
+
+def _bill(bill: Mapping[str, Any], total: str) -> Iterator[str]:
+    for line in bill["lines"]:
+        yield f"  {line['label']:<20} {line['amount']:<18} {Decimal(line['usd']):>9.4f}"
+    yield f"  {total:<39} {Decimal(bill['sum']):>9.4f}"

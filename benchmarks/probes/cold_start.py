@@ -102,6 +102,36 @@ def sweep_jobs() -> None:
     event_bus()
 
 
+def fan_out_event() -> None:
+    from promptmill.events.webhooks.deliveries.gateway import delivery_queue
+    from promptmill.events.webhooks.deliveries.store import delivery_store
+    from promptmill.events.webhooks.endpoints.store import endpoint_store
+
+    endpoint_store()
+    delivery_store()
+    delivery_queue()
+
+
+def deliver_webhook() -> None:
+    from promptmill.events.webhooks.gateway import webhook_sender
+
+    fan_out_event()
+    webhook_sender()
+
+
+def record_analytics() -> None:
+    from promptmill.analytics.store import rollup_store
+
+    rollup_store()
+
+
+def read_analytics() -> None:
+    from promptmill.http.analytics_routes import analytics_api
+
+    analytics_api()
+    record_analytics()
+
+
 READY: dict[str, Any] = {
     ready.__name__: ready
     for ready in (
@@ -116,6 +146,10 @@ READY: dict[str, Any] = {
         replay_recorded,
         cancel_job,
         sweep_jobs,
+        fan_out_event,
+        deliver_webhook,
+        record_analytics,
+        read_analytics,
     )
 }
 

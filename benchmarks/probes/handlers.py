@@ -10,74 +10,23 @@ started: StartExecution is counted and answered here.
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import statistics
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
+from benchmarks.probes.recording import Recorder, load, request
 from promptmill.gateway import aws_client, aws_session
 from promptmill.identity.access import Role
 from promptmill.identity.caller import Caller
 from promptmill.settings import settings
 
 CALLER = Caller(owner="usr_00000000000000000000000000000000", plan="user", roles=frozenset({Role.USER}))
-calls: list[dict[str, Any]] = []
 started: dict[str, Any] = {}
-
-
-def ask_for_units(params: dict[str, Any], model: Any, **_: Any) -> None:
-    if "ReturnConsumedCapacity" in model.input_shape.members:
-        params["ReturnConsumedCapacity"] = "TOTAL"
-
-
-def record(model: Any, parsed: dict[str, Any], **_: Any) -> None:
-    consumed = parsed.get("ConsumedCapacity", [])
-    entries = consumed if isinstance(consumed, list) else [consumed]
-    calls.append(
-        {
-            "call": f"{model.service_model.service_name}.{model.name}",
-            "units": sum(entry["CapacityUnits"] for entry in entries),
-        }
-    )
 
 
 def answer_start(params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
     started.update(json.loads(json.loads(params["body"])["input"]))
     return type("Response", (), {"status_code": 200})(), {"executionArn": "", "ResponseMetadata": {}}
-
-
-def load(name: str, folder: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, Path(folder) / "app.py")
-    if spec is None or spec.loader is None:
-        raise ImportError(folder)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.lambda_handler
-
-
-def request(method: str, resource: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-    return {
-        "resource": resource,
-        "path": path,
-        "httpMethod": method,
-        "headers": {"content-type": "application/json"},
-        "multiValueHeaders": {"content-type": ["application/json"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": {
-            "requestId": "benchmark",
-            "path": f"/local{path}",
-            "identity": {"sourceIp": "198.18.0.1"},
-            "authorizer": CALLER.to_context(),
-        },
-        "body": None if body is None else json.dumps(body),
-        "isBase64Encoded": False,
-    }
 
 
 def check_rate() -> None:
@@ -132,20 +81,11 @@ def close_succeeded(job_id: str) -> None:
     aws_client("dynamodb").transact_write_items(TransactItems=[{"Update": settle}, {"Update": close}])
 
 
-def run_job(handlers: dict[str, Any], kind: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    steps: dict[str, dict[str, Any]] = {}
-
-    def step(name: str, work: Any) -> Any:
-        calls.clear()
-        began, began_cpu = time.perf_counter(), time.process_time()
-        answer = work()
-        wall, cpu = (time.perf_counter() - began) * 1000, (time.process_time() - began_cpu) * 1000
-        steps[name] = {"wall_ms": wall, "cpu_ms": cpu, "calls": list(calls)}
-        return answer
-
-    posted = step(
-        "submit_job", lambda: handlers["submit_job"](request("POST", "/v1/jobs", "/v1/jobs", kind["body"]), None)
-    )
+def run_job(recorder: Recorder, handlers: dict[str, Any], kind: dict[str, Any]) -> None:
+    recorder.begin_round()
+    step, context = recorder.step, CALLER.to_context()
+    post = request("POST", "/v1/jobs", "/v1/jobs", caller=context, body=kind["body"])
+    posted = step("submit_job", lambda: handlers["submit_job"](post, None))
     if posted["statusCode"] != 202:
         raise RuntimeError(posted["body"])
     job_id = json.loads(posted["body"])["id"]
@@ -155,36 +95,24 @@ def run_job(handlers: dict[str, Any], kind: dict[str, Any]) -> dict[str, dict[st
     step(kind["function"], lambda: handlers[kind["function"]](attempt, None))
     step("PersistResult", lambda: persist_result(job_id))
     step("CloseSucceeded", lambda: close_succeeded(job_id))
-    read = step(
-        "read_jobs",
-        lambda: handlers["read_jobs"](request("GET", "/v1/jobs/{job_id}", f"/v1/jobs/{job_id}", None), None),
-    )
+    poll = request("GET", "/v1/jobs/{job_id}", f"/v1/jobs/{job_id}", caller=context)
+    read = step("read_jobs", lambda: handlers["read_jobs"](poll, None))
     if json.loads(read["body"])["status"] != "succeeded":
         raise RuntimeError(read["body"])
-    return steps
 
 
 def main() -> None:
     work = json.load(sys.stdin)
     out, sys.stdout = sys.stdout, sys.stderr
-    events: Any = aws_session()
-    events.register("provide-client-params.dynamodb", ask_for_units)
-    events.register("after-call", record)
-    events.register("before-call.sfn.StartExecution", answer_start)
-    handlers = {name: load(name, folder) for name, folder in work["functions"].items()}
+    recorder = Recorder()
+    session: Any = aws_session()
+    session.register("before-call.sfn.StartExecution", answer_start)
+    handlers = load(work["functions"])
     found: dict[str, Any] = {}
     for name, kind in work["kinds"].items():
-        rounds = [run_job(handlers, kind) for _ in range(work["rounds"])]
-        found[name] = {
-            step: {
-                "calls": rounds[-1][step]["calls"],
-                **{
-                    key: round(statistics.median(done[step][key] for done in rounds[1:]), 2)
-                    for key in ("wall_ms", "cpu_ms")
-                },
-            }
-            for step in rounds[-1]
-        }
+        for _ in range(work["rounds"]):
+            run_job(recorder, handlers, kind)
+        found[name] = recorder.take()
     json.dump(found, out)
 
 

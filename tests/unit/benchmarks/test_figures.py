@@ -38,6 +38,6 @@ def test_a_poll_is_billed_as_often_as_a_frontend_polls_and_a_write_once() -> Non
     lines = {line.label: line for line in bill(steps, {"submit_job": 1024, "read_jobs": 512}, transitions=8, events=2)}
     assert lines["DynamoDB writes"].usd == 1000 * 2 * Decimal("0.000000625")
     assert lines["DynamoDB reads"].usd == Decimal(str(1000 * (0.5 + POLLS))) * Decimal("0.000000125")
-    assert lines["Lambda requests"].per_job == str(1 + POLLS)
+    assert lines["Lambda requests"].amount == str(1 + POLLS)
     assert lines["state transitions"].usd == Decimal("0.2")
     assert "S3 requests" not in lines
