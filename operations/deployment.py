@@ -21,6 +21,7 @@ from promptmill.events.publish import EventBus
 from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
 from promptmill.events.webhooks.endpoints.store import EndpointStore
+from promptmill.gateway import signing
 from promptmill.idempotency.store import IdempotencyStore
 from promptmill.identity.api_keys.store import ApiKeyStore
 from promptmill.identity.overrides.store import OverrideStore
@@ -65,7 +66,7 @@ class Deployment:
         self._session = session
         self._clients: dict[str, Any] = {}
 
-    def said(self, name: str) -> str:
+    def value_of(self, name: str) -> str:
         """An output or a parameter of the stack; raises a ``ClickException`` where it does not have it."""
         if name not in self._described:
             raise click.ClickException(f"The stack of stage {self.stage} says no {name}: deploy it again.")
@@ -84,8 +85,7 @@ class Deployment:
     def client(self, service: str) -> Any:
         """The client of an AWS service."""
         if service not in self._clients:
-            # Links to artifacts as promptmill.gateway signs them; of other services v4 is the only signature.
-            config = Config(retries={"mode": "standard"}, signature_version="s3v4" if service == "s3" else None)
+            config = Config(retries={"mode": "standard"}, **signing(service))
             self._clients[service] = self._session.client(service, config=config)
         return self._clients[service]
 
@@ -96,7 +96,7 @@ class Deployment:
 
     @cached_property
     def journal(self) -> Journal:
-        return Journal(self.said("FunctionLogGroupName"), self.operator, self.client("logs"))
+        return Journal(self.value_of("FunctionLogGroupName"), self.operator, self.client("logs"))
 
     @cached_property
     def jobs(self) -> JobStore:
@@ -124,7 +124,7 @@ class Deployment:
 
     @cached_property
     def bus(self) -> EventBus:
-        return EventBus(self.said("EventBusName"), self.client("events"))
+        return EventBus(self.value_of("EventBusName"), self.client("events"))
 
     @cached_property
     def spending(self) -> SpendingStore:
@@ -136,7 +136,7 @@ class Deployment:
 
     @cached_property
     def plans(self) -> Mapping[str, Limits]:
-        return plans_of(self.said("AnonymousLimits"), self.said("UserLimits"), self.said("KeyLimits"))
+        return plans_of(self.value_of("AnonymousLimits"), self.value_of("UserLimits"), self.value_of("KeyLimits"))
 
     @cached_property
     def overrides(self) -> OverrideStore:
@@ -148,11 +148,11 @@ class Deployment:
 
     @cached_property
     def webhooks(self) -> EndpointStore:
-        return EndpointStore(self.said("WebhooksTableName"), self.client("dynamodb"))
+        return EndpointStore(self.value_of("WebhooksTableName"), self.client("dynamodb"))
 
     @cached_property
     def deliveries(self) -> DeliveryStore:
-        return DeliveryStore(self.said("WebhooksTableName"), self.client("dynamodb"))
+        return DeliveryStore(self.value_of("WebhooksTableName"), self.client("dynamodb"))
 
     @cached_property
     def delivery_queue(self) -> DeliveryQueue:
@@ -160,7 +160,7 @@ class Deployment:
 
     @cached_property
     def artifacts(self) -> ArtifactStore:
-        return ArtifactStore(self.said("ArtifactsBucketName"), self.client("s3"))
+        return ArtifactStore(self.value_of("ArtifactsBucketName"), self.client("s3"))
 
     @cached_property
     def reader(self) -> ExecutionReader:
@@ -173,38 +173,38 @@ class Deployment:
     @cached_property
     def intake(self) -> Intake:
         records = IdempotencyStore(self._control_table, self.client("dynamodb"))
-        models = models_of(self.said("TextModels"), self.said("ImageModels"))
-        retention_days = int(self.said("JobRetentionDays"))
+        models = models_of(self.value_of("TextModels"), self.value_of("ImageModels"))
+        retention_days = int(self.value_of("JobRetentionDays"))
         return Intake(self.jobs, self.rates, self.workflow, records, self.plans, models, retention_days)
 
     @cached_property
     def rebuild(self) -> Rebuild:
         place = Place(
-            table=self.said("AnalyticsTableName"),
-            archive=self.said("EventArchiveName"),
-            bus_arn=self.said("EventBusArn"),
-            rule_arn=self.said("AnalyticsRuleArn"),
-            queue_url=self.said("AnalyticsQueueUrl"),
-            mapping_id=self.said("AnalyticsMappingId"),
+            table=self.value_of("AnalyticsTableName"),
+            archive=self.value_of("EventArchiveName"),
+            bus_arn=self.value_of("EventBusArn"),
+            rule_arn=self.value_of("AnalyticsRuleArn"),
+            queue_url=self.value_of("AnalyticsQueueUrl"),
+            mapping_id=self.value_of("AnalyticsMappingId"),
         )
         dynamodb = self.client("dynamodb")
         return Rebuild(place, RollupStore(place.table, dynamodb), UserStore(self._library_table, dynamodb), self.client)
 
     @property
     def _jobs_table(self) -> str:
-        return self.said("JobsTableName")
+        return self.value_of("JobsTableName")
 
     @property
     def _control_table(self) -> str:
-        return self.said("ControlTableName")
+        return self.value_of("ControlTableName")
 
     @property
     def _library_table(self) -> str:
-        return self.said("LibraryTableName")
+        return self.value_of("LibraryTableName")
 
     @property
     def _state_machine_arn(self) -> str:
-        return self.said("StateMachineArn")
+        return self.value_of("StateMachineArn")
 
 
 def find_deployment(stage: str, *, session: Any = None) -> Deployment:

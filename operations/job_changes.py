@@ -64,17 +64,16 @@ def cancel(
         output.remark("No such jobs.")
         return
     if not job_ids and not dry_run:
-        confirm(f"Cancel {len(chosen)} jobs of stage {deployment.stage}?", assumed=yes)
+        jobs = "1 job" if len(chosen) == 1 else f"{len(chosen)} jobs"
+        confirm(f"Cancel {jobs} of stage {deployment.stage} (--dry-run lists them)?", assumed=yes)
 
     def act(job_id: str) -> tuple[dict[str, Any], str]:
         if dry_run:
             job = deployment.jobs.get(job_id, None)
             if job.status not in {*OPEN, JobStatus.CANCELED}:
                 raise JobSettled(f"The job is {job.status} already.")
-            return {
-                "status": job.status.value,
-                **marked(dry_run=True),
-            }, f"{job_id} would be canceled; it is {job.status}."
+            document = {"status": job.status.value, **marked(dry_run=True)}
+            return document, f"{job_id} would be canceled; it is {job.status}."
         deployment.journal.note("jobs cancel", job_id=job_id)
         done = deployment.settlement.cancel(job_id, None, at_ms=now_ms())
         left = "" if done.concluded else " The sweeper still has to stop its execution, or to send its event."

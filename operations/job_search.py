@@ -99,14 +99,17 @@ def _open_ids(deployment: Deployment, at_ms: int) -> list[str]:
 
 
 def _started_ids(deployment: Deployment, query: JobQuery) -> Iterator[str]:
-    """The jobs whose executions began since then, and did not succeed where the job cannot have."""
+    """The jobs of the time that is asked for whose executions did not succeed where the job cannot have."""
     fruitless = bool(query.statuses) and query.statuses <= _NEVER_SUCCEED
+    until = None if query.until_ms is None else first_id("job", query.until_ms)
     for page in deployment.executions.starts():
         for start in page:
             if query.since_ms is not None and start.started_ms < query.since_ms:
                 # A job is stored before it is started.
                 return
-            if is_id("job", start.name) and not (fruitless and start.status == ExecutionStatus.SUCCEEDED):
+            if not is_id("job", start.name) or (until is not None and start.name >= until):
+                continue
+            if not (fruitless and start.status == ExecutionStatus.SUCCEEDED):
                 yield start.name
 
 

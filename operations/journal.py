@@ -16,6 +16,7 @@ class Journal:
         self._log_group = log_group
         self._operator = operator
         self._client = client
+        self._stream = ""
 
     def note(self, command: str, **ids: str) -> None:
         """Notes a change that is about to be tried: what cannot be noted is not done.
@@ -25,8 +26,10 @@ class Journal:
         at_ms = now_ms()
         at = timestamp(at_ms)
         line = {"timestamp": at, "level": "INFO", "message": "operator", "operator": self._operator, "command": command}
-        stream = {"logGroupName": self._log_group, "logStreamName": f"operators/{at[:10]}"}
-        with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
-            self._client.create_log_stream(**stream)
+        stream = f"operators/{at[:10]}"
+        if stream != self._stream:
+            with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
+                self._client.create_log_stream(logGroupName=self._log_group, logStreamName=stream)
+            self._stream = stream
         event = {"timestamp": at_ms, "message": json.dumps(line | ids)}
-        self._client.put_log_events(**stream, logEvents=[event])
+        self._client.put_log_events(logGroupName=self._log_group, logStreamName=stream, logEvents=[event])

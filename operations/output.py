@@ -160,7 +160,8 @@ class Progress:
 
 
 def json_line(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    """A document on one line of ASCII, which no terminal and no locale stumbles over."""
+    return json.dumps(document, separators=(",", ":"))
 
 
 def fields_of(document: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -184,12 +185,12 @@ def cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with its control characters spelt out, but for line breaks: others would steer the terminal.
+    """The text with control characters and lone surrogates spelt out, but for line breaks.
 
-    Prompts, results and names are what somebody wrote.
+    Prompts, results and names are what somebody wrote: the ones would steer the terminal, the others cannot be written.
     """
     return "".join(
-        one if one == "\n" or unicodedata.category(one) != "Cc" else one.encode("unicode_escape").decode()
+        one if one == "\n" or unicodedata.category(one) not in {"Cc", "Cs"} else one.encode("unicode_escape").decode()
         for one in text
     )
 

@@ -29,7 +29,7 @@ class Tail:
 
     def __init__(self, deployment: Deployment, name: str) -> None:
         self.name = name
-        self._bus = deployment.said("EventBusName")
+        self._bus = deployment.value_of("EventBusName")
         self._events = deployment.client("events")
         self._sqs = deployment.client("sqs")
         self._tags = {"application": "promptmill", "stage": deployment.stage}
@@ -90,7 +90,7 @@ def remove_abandoned(deployment: Deployment, *, at_ms: int) -> list[str]:
     queues = deployment.client("sqs").get_paginator("list_queues")
     names = {
         rule["Name"]
-        for page in rules.paginate(EventBusName=deployment.said("EventBusName"), NamePrefix=prefix)
+        for page in rules.paginate(EventBusName=deployment.value_of("EventBusName"), NamePrefix=prefix)
         for rule in page["Rules"]
     } | {
         url.rpartition("/")[2] for page in queues.paginate(QueueNamePrefix=prefix) for url in page.get("QueueUrls", [])

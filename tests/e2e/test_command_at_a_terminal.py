@@ -46,7 +46,7 @@ def test_before_jobs_are_canceled_that_were_searched_for_somebody_is_asked(
     jobs = [in_its_model_call(api, stand_ins, f"Ask a {one} whether it is sure.", seconds=8) for one in ("cat", "dog")]
     search = ["jobs", "cancel", "--owner", user_at(stack, api.address).owner]
     with shell.terminal(*search) as terminal:
-        terminal.waits_for("Cancel 2 jobs of stage local? [y/N]")
+        terminal.waits_for("Cancel 2 jobs of stage local (--dry-run lists them)? [y/N]")
         terminal.types("n\n")
         assert terminal.ends() == 1
     assert "Nothing was done." in terminal.shown

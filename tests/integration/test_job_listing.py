@@ -226,3 +226,10 @@ def test_walking_the_pages_gives_each_matching_job_once_newest_first_whatever_is
     expected = sorted(mine, key=lambda job: job.id, reverse=True)
     newer = {"status": job_filter.status or "queued", "kind": job_filter.kind or "enhance"}
     assert shelf.walk(job_filter, limit=limit, between=lambda: shelf.add(AT_MS + 100, **newer)) == expected
+
+
+def test_jobs_are_read_whosever_they_are_and_those_that_are_gone_are_not_among_them(shelf: Shelf) -> None:
+    mine, theirs = shelf.add(), shelf.add(owner=f"ip_{random_hex(16)}")
+    gone = new_id("job", AT_MS)
+    assert shelf.listing.read([mine.id, gone, theirs.id]) == {mine.id: mine, theirs.id: theirs}
+    assert shelf.listing.read([]) == {}

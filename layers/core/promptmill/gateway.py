@@ -69,12 +69,18 @@ def aws_client(service: str, *, read_timeout_seconds: int = READ_TIMEOUT_SECONDS
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        # Links to artifacts: without these, botocore signs them the old way, which newer Regions refuse, and for the
-        # global host, which redirects to a young bucket's Region, where the signature does not hold.
-        signature_version="s3v4" if service == "s3" else None,
-        s3={"addressing_style": "virtual"} if service == "s3" else None,
+        **signing(service),
     )
     return aws_session().create_client(service, config=config)
+
+
+def signing(service: str) -> dict[str, Any]:
+    """What the ``Config`` of a service's client says of signatures.
+
+    Links to artifacts: without these, botocore signs them the old way, which newer Regions refuse, and for the global
+    host, which redirects to a young bucket's Region, where the signature does not hold.
+    """
+    return {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}} if service == "s3" else {}
 
 
 @contextmanager

@@ -77,6 +77,13 @@ def test_the_stage_is_the_one_named_or_the_one_the_shell_is_set_to(
         ["jobs", "ls", "--limit", "0"],
         ["limits", "set", f"ip_{'0' * 32}", "--burst", "1"],
         ["keys", "create", "--name", "billing"],
+        ["dlq", "redrive"],
+        ["dlq", "discard", "ParkedEventsQueue"],
+        ["dlq", "show", "ParkedEventsQueue", "--limit", "0"],
+        ["events", "tail", "--name", "moon.risen"],
+        ["events", "tail", "--for", "long"],
+        ["webhooks", "deliveries", "evt_1"],
+        ["webhooks", "redeliver", "whk_1", "--failed"],
         ["undo"],
         ["--what"],
     ],
@@ -164,7 +171,7 @@ def test_a_part_that_the_stack_does_not_have_is_missed_where_it_is_needed() -> N
 
 def test_what_a_stack_is_asked_for_is_an_output_or_a_parameter_of_the_template() -> None:
     template = read_template()
-    asked = re.findall(r'\.said\("(\w+)"\)', "".join(file.read_text() for file in OPERATIONS.glob("*.py")))
+    asked = re.findall(r'\.value_of\("(\w+)"\)', "".join(file.read_text() for file in OPERATIONS.glob("*.py")))
     assert len(asked) > 10
     assert set(asked) <= template["Outputs"].keys() | template["Parameters"].keys()
 

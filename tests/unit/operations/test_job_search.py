@@ -129,6 +129,16 @@ def test_no_more_executions_are_listed_than_are_needed() -> None:
     assert stage.executions.pages_asked - pages == 2
 
 
+@pytest.mark.parametrize("owner", [None, OWNER])
+def test_jobs_that_are_too_new_are_not_read(owner: str | None) -> None:
+    stage = Searched()
+    oldest = stage.has_next()
+    for _ in range(150):
+        stage.has_next()
+    assert stage.found(owner=owner, until_ms=AT_MS + 2 * MINUTE_MS) == [oldest]
+    assert stage.looked_at == [1]
+
+
 def test_all_pages_of_an_owner_are_read() -> None:
     stage = Searched()
     jobs = [stage.has_next() for _ in range(250)]

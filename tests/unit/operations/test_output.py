@@ -103,8 +103,8 @@ def test_for_people_refusals_and_remarks_are_on_standard_error(capsys: pytest.Ca
 
 
 def test_a_terminal_is_not_steered_by_what_somebody_wrote(capsys: pytest.CaptureFixture[str]) -> None:
-    hostile = "\x1b]0;mine\x07 \x9b31m\rover\ttab"
-    shown = "\\x1b]0;mine\\x07 \\x9b31m\\rover\\ttab"
+    hostile = "\x1b]0;mine\x07 \x9b31m\rover\ttab \ud800"
+    shown = "\\x1b]0;mine\\x07 \\x9b31m\\rover\\ttab \\ud800"
     assert printable(hostile) == shown
     output = Output(as_json=False)
     output.show({"text": hostile, "calls": [{"error": hostile}]})
@@ -116,9 +116,13 @@ def test_a_terminal_is_not_steered_by_what_somebody_wrote(capsys: pytest.Capture
     assert "\x1b" not in printed.out + printed.err
 
 
-def test_json_spells_control_characters_out_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    Output(as_json=True).show({"text": "\x1b[31m"})
-    assert capsys.readouterr().out == '{"text":"\\u001b[31m"}\n'
+def test_json_spells_out_whatever_is_not_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\x1b[31m \x9b31m \u2028 é \ud800"
+    Output(as_json=True).show({"text": text})
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert "\x1b" not in printed
+    assert json.loads(printed) == {"text": text}
 
 
 def test_a_terminal_has_colours_and_lines_of_its_own_width() -> None:
