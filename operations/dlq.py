@@ -12,6 +12,7 @@ from operations.dead_letters import Undeliverable, ages_seconds, destination_of,
 from operations.redriving import Reading, send
 from promptmill.clock import now_ms, timestamp
 from promptmill.errors import PromptmillError
+from promptmill.gateway import error_code
 
 if TYPE_CHECKING:
     from operations.dead_letters import DeadLetterQueue, Letter
@@ -98,8 +99,9 @@ def redrive(
                     send(deployment, letter, destination, is_its_own=queue.belong_to is not None)
             except (Undeliverable, PromptmillError, ClientError) as error:
                 are_all_taken = False
-                why = (sentence_of(error) if isinstance(error, PromptmillError) else str(error)).removesuffix(".")
-                output.refuse({**_about(letter), "error": {"detail": why}}, f"{_called(letter)} stays: {why}.")
+                code, why = _said(error)
+                document = {**_about(letter), "error": {"code": code, "detail": why}}
+                output.refuse(document, f"{_called(letter)} stays: {why.removesuffix('.')}.")
             else:
                 if not dry_run:
                     reading.delete(letter)
@@ -144,13 +146,20 @@ def discard(
                 return
             shown.advance()
     for message_id in left:
-        document = {"message_id": message_id, "error": {"detail": "There is no such message."}}
-        output.refuse(document, f"{message_id}: There is no such message.")
+        error = {"code": "message_not_found", "detail": "There is no such message."}
+        output.refuse({"message_id": message_id, "error": error}, f"{message_id}: There is no such message.")
     context.exit(REFUSED)
 
 
 def _reading(deployment: Deployment, queue: DeadLetterQueue) -> Reading:
     return Reading(deployment.client("sqs"), queue.url, began_ms=now_ms())
+
+
+def _said(error: Undeliverable | PromptmillError | ClientError) -> tuple[str, str]:
+    """A code for programs, and what is wrong."""
+    if isinstance(error, PromptmillError):
+        return error.code, sentence_of(error)
+    return error_code(error) if isinstance(error, ClientError) else "undeliverable", str(error)
 
 
 def _about(letter: Letter) -> dict[str, Any]:

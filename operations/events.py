@@ -51,8 +51,8 @@ def tail_events(
 ) -> None:
     """Print events as they come, until Ctrl-C.
 
-    They come by a rule and a queue that are made for it and removed at its end. One may be printed twice: to any
-    consumer, an event may come twice.
+    They come by a rule and a queue that are made for it and removed at its end, so that in an account the first
+    seconds may be missed. One may be printed twice: to any consumer, an event may come twice.
     """
     if for_ms > LONGEST_MS:
         raise click.UsageError("One can listen for an hour at most.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import boto3
 import click
@@ -20,6 +20,7 @@ from operations.deployment import find_deployment
 from promptmill.analytics.store import RollupStore
 from promptmill.clock import new_id, now_ms, random_hex, timestamp
 from promptmill.events.names import EventName
+from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.events.webhooks.model import Delivery, Webhook
 from tests.e2e.test_command import in_its_model_call, stopped_in_its_model_call
 from tests.support.api import Api, eventually, new_address, user_at
@@ -73,6 +74,7 @@ class Situation:
     api: Api
     stand_ins: StandIns
     job_id: str
+    webhooks: list[str] = field(default_factory=list)
 
     @property
     def owner(self) -> str:
@@ -92,7 +94,9 @@ class Situation:
     @property
     def given_up(self) -> tuple[Webhook, Delivery]:
         """A new webhook, and what was sent to it in vain."""
-        return given_up(self.stack, f"usr_{random_hex(16)}")
+        webhook, delivery = given_up(self.stack, f"usr_{random_hex(16)}")
+        self.webhooks.append(webhook.id)
+        return webhook, delivery
 
 
 def on_running_jobs(situation: Situation) -> list[str]:
@@ -153,8 +157,11 @@ def situation(stack: Stack) -> Iterator[Situation]:
     stand_ins = StandIns(stack)
     with Api(stack, new_address()) as api:
         job = api.run(kind="enhance", prompt="Explain rights to somebody who has always had them.")
-        yield Situation(stack, api, stand_ins, job["id"])
+        made = Situation(stack, api, stand_ins, job["id"])
+        yield made
     stand_ins.close()
+    for webhook_id in made.webhooks:
+        EndpointStore(stack.webhooks_table, stack.client("dynamodb")).delete(webhook_id)
     StackQueue(stack, PARKED).purge()
 
 

@@ -51,18 +51,22 @@ class Queues:
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.urls[name], AttributeNames=["QueueArn"])
         return str(attributes["Attributes"]["QueueArn"])
 
-    def put(self, name: str, body: dict[str, Any] | str, **attributes: str) -> str:
+    def put(self, name: str, body: dict[str, Any] | str, *, group: str = "", **attributes: str) -> str:
         """Puts a message into the queue with these attributes; its id."""
         text = body if isinstance(body, str) else json.dumps(body)
         given = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
-        sent = self.sqs.send_message(QueueUrl=self.urls[name], MessageBody=text, MessageAttributes=given)
+        grouped = {"MessageGroupId": group} if group else {}
+        sent = self.sqs.send_message(QueueUrl=self.urls[name], MessageBody=text, MessageAttributes=given, **grouped)
         return str(sent["MessageId"])
 
     def messages(self, name: str) -> list[dict[str, Any]]:
         """What can be received from the queue, which stays there."""
         found: list[dict[str, Any]] = []
         while received := self.sqs.receive_message(
-            QueueUrl=self.urls[name], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+            QueueUrl=self.urls[name],
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
         ).get("Messages"):
             found += received
         self.release(name, found)

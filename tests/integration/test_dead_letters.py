@@ -56,12 +56,13 @@ def test_every_queue_says_what_it_holds_and_how_much(queues: Queues) -> None:
 
 def test_what_a_queue_gave_up_goes_back_to_it_as_it_was(queues: Queues) -> None:
     event = an_event()
-    queues.put("AnalyticsDeadLetterQueue", event, traceparent="00-a-b-01")
+    queues.put("AnalyticsDeadLetterQueue", event, traceparent="00-a-b-01", group="whk_1")
     (told,) = queues.results("dlq", "redrive", "AnalyticsDeadLetterQueue")
     assert (told["event_id"], told["event"], told["to"]) == (event_id(event), "prompt.starred", "AnalyticsQueue")
     (message,) = queues.messages("AnalyticsQueue")
     assert json.loads(message["Body"]) == event
     assert message["MessageAttributes"]["traceparent"]["StringValue"] == "00-a-b-01"
+    assert message["Attributes"]["MessageGroupId"] == "whk_1"
     assert queues.messages("AnalyticsDeadLetterQueue") == []
     assert queues.journal.lines == [("dlq redrive", {"queue": "AnalyticsDeadLetterQueue"})]
 
@@ -89,7 +90,7 @@ def test_what_the_bus_did_not_take_is_published_once(queues: Queues) -> None:
         queues.put("ParkedEventsQueue", parked(event))
     queues.bus.error = BusUnavailable("the bus refused the event: ThrottlingException")
     told = queues.results("dlq", "redrive", "ParkedEventsQueue", status=1)
-    assert {one["error"]["detail"] for one in told} == {"the bus refused the event: ThrottlingException"}
+    assert {one["error"]["code"] for one in told} == {queues.bus.error.code}
     queues.bus.error = None
     assert len(queues.results("dlq", "redrive", "ParkedEventsQueue")) == len(events)
     published = queues.bus.published
@@ -139,7 +140,7 @@ def test_a_target_that_still_takes_nothing_leaves_the_message(queues: Queues) ->
     queues.put("InteractionsDeadLetterQueue", event)
     queues.clients["stepfunctions"].delete_state_machine(stateMachineArn=queues.workflow)
     (told,) = queues.results("dlq", "redrive", "InteractionsDeadLetterQueue", status=1)
-    assert "StateMachineDoesNotExist" in told["error"]["detail"]
+    assert told["error"]["code"] == "StateMachineDoesNotExist"
     assert queues.bodies("InteractionsDeadLetterQueue") == [event]
 
 
@@ -253,5 +254,5 @@ def test_a_queue_or_a_message_that_is_not_there_is_refused(queues: Queues) -> No
         assert "no dead-letter queue MoonQueue, but AnalyticsDeadLetterQueue, " in result.stderr
     kept = queues.put("AnalyticsDeadLetterQueue", an_event())
     (told,) = queues.results("dlq", "discard", "AnalyticsDeadLetterQueue", "1", status=1)
-    assert told == {"message_id": "1", "error": {"detail": "There is no such message."}}
+    assert told == {"message_id": "1", "error": {"code": "message_not_found", "detail": "There is no such message."}}
     assert [one["MessageId"] for one in queues.messages("AnalyticsDeadLetterQueue")] == [kept]
