@@ -19,7 +19,6 @@ def shell_environment(stack: Stack) -> str:
         "CONTROL_TABLE_NAME": stack.control_table,
         "USER_POOL_ID": stack.user_pool_id,
         "DELETION_WORKFLOW_ARN": stack.deletion_workflow_arn,
-        "INTERACTIONS_WORKFLOW_ARN": stack.interactions_workflow_arn,
         "EVENTS_QUEUE_URL": stack.events_queue_url,
         "PROVIDERS_URL": stack.providers_url,
         "PROMPTMILL_STACK": stack.folder,
