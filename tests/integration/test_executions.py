@@ -25,9 +25,12 @@ ARN = f"arn:aws:states:eu-west-1:123456789012:execution:generation:{JOB_ID}"
 ASKED = {"executionArn": ARN, "maxResults": 1000, "reverseOrder": False, "includeExecutionData": False}
 
 
+ONCE = Config(retries={"total_max_attempts": 1})
+
+
 @pytest.fixture(scope="module")
 def stepfunctions() -> Any:
-    return client("stepfunctions", config=Config(retries={"total_max_attempts": 1}))
+    return client("stepfunctions", config=ONCE)
 
 
 @pytest.fixture
@@ -137,7 +140,7 @@ def test_a_history_whose_second_page_fails_is_not_half_a_history(executions: Exe
 @pytest.mark.parametrize("operation", USES)
 @pytest.mark.parametrize("kind", [ReadTimeoutError, ConnectTimeoutError, EndpointConnectionError])
 def test_no_answer_at_all_may_be_tried_again(operation: str, kind: Any) -> None:
-    unreachable = client("stepfunctions")
+    unreachable = client("stepfunctions", config=ONCE)
 
     def fail(**_: Any) -> None:
         raise kind(endpoint_url="https://states.eu-west-1.amazonaws.com")
