@@ -27,8 +27,11 @@ def running_stack() -> Stack:
     return stack
 
 
-def receive_webhooks(port: int, secret: str | None, count: int | None) -> None:
-    """Prints what webhooks bring to this machine, until so many have come or until Ctrl-C."""
+def receive_webhooks(port: int, secret: str | None, count: int | None) -> bool:
+    """Prints what webhooks bring to this machine, until so many have come or until Ctrl-C.
+
+    Whether no signature was wrong.
+    """
     from local.webhook_receiver import WebhookReceiver
 
     folder = stack_folder()
@@ -38,8 +41,9 @@ def receive_webhooks(port: int, secret: str | None, count: int | None) -> None:
     except (OSError, ValueError) as error:
         raise StackError(f"cannot receive webhooks: {error}") from error
     with receiver, contextlib.suppress(KeyboardInterrupt):
-        print(f"Receiving webhooks at {receiver.url} until Ctrl-C", flush=True)
+        print(f"Receiving webhooks at {receiver.url} until {f'{count} have come' if count else 'Ctrl-C'}", flush=True)
         receiver.serve_forever()
+    return receiver.all_hold
 
 
 def main() -> int:
@@ -78,7 +82,7 @@ def main() -> int:
                     parser.error(f"not an e-mail address: {email}")
                 print(sign_in(running_stack(), email, role=arguments.role).access)
             case "receive-webhooks":
-                receive_webhooks(arguments.port, arguments.secret, arguments.count)
+                return 0 if receive_webhooks(arguments.port, arguments.secret, arguments.count) else 1
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -198,6 +198,7 @@ def _deploy(folder: Path, endpoint_url: str, providers_url: str, pid: int, param
         analytics_table=outputs["AnalyticsTableName"],
         artifacts_bucket=outputs["ArtifactsBucketName"],
         bus_name=outputs["EventBusName"],
+        bus_arn=outputs["EventBusArn"],
         events_queue_url=outputs["EventsQueueUrl"],
         parked_events_queue_url=outputs["ParkedEventsQueueUrl"],
         analytics_queue_url=outputs["AnalyticsQueueUrl"],

@@ -35,6 +35,7 @@ class Stack:
     analytics_table: str
     artifacts_bucket: str
     bus_name: str
+    bus_arn: str
     events_queue_url: str
     parked_events_queue_url: str
     analytics_queue_url: str

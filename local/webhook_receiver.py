@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import textwrap
 import threading
@@ -34,8 +35,9 @@ class WebhookReceiver(ThreadingHTTPServer):
     def __init__(
         self, folder: Path, port: int, secret: str | None, show: Callable[[str], None], *, count: int | None = None
     ) -> None:
-        self.webhook = Webhook(secret) if secret else None
+        self.webhook = _verifier(secret) if secret else None
         self.show = show
+        self.all_hold = True
         self.showing = threading.Lock()
         self._left = count
         super().__init__(("127.0.0.1", port), _Delivery)
@@ -84,11 +86,24 @@ class _Delivery(BaseHTTPRequestHandler):
         try:
             self.server.webhook.verify(body, dict(self.headers), json_parse=False)
         except (WebhookVerificationError, ValueError):
+            self.server.all_hold = False
             return HTTPStatus.UNAUTHORIZED, "signature DOES NOT HOLD"
         return HTTPStatus.NO_CONTENT, "signature holds"
 
     def log_message(self, *_: Any) -> None:
         """Nothing: what arrived is shown."""
+
+
+def _verifier(secret: str) -> Webhook:
+    prefix, _, key = secret.partition("_")
+    try:
+        # The library takes any text, and drops what is not base64.
+        is_one = prefix == "whsec" and bool(base64.b64decode(key, validate=True))
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError("a webhook's secret is whsec_ and base64")
+    return Webhook(secret)
 
 
 def _readable(body: bytes) -> str:

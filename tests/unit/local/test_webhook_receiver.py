@@ -47,6 +47,7 @@ def test_an_event_is_shown_with_what_its_signature_is_worth(
 ) -> None:
     with receiving(tmp_path, secret) as (receiver, shown):
         assert send(tmp_path, receiver).status_code == status
+        assert receiver.all_hold == (status == 204)
     (text,) = shown
     assert text.startswith(f"evt_1  {verdict}")
     assert '"type": "job.succeeded"' in text
@@ -85,6 +86,7 @@ def test_a_receiver_ends_after_as_many_as_it_was_to_wait_for(tmp_path: Path) -> 
     assert len(shown) == 2
 
 
-def test_a_secret_that_is_none_is_refused_before_anything_listens(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="base64"):
-        WebhookReceiver(tmp_path, 0, "whsec_a", print)
+@pytest.mark.parametrize("secret", ["whsec_a", "whsec_!!!!", SECRET.removeprefix(SECRET_PREFIX), "garbage"])
+def test_a_secret_that_is_none_is_refused_before_anything_listens(tmp_path: Path, secret: str) -> None:
+    with pytest.raises(ValueError, match=r"base64|whsec_"):
+        WebhookReceiver(tmp_path, 0, secret, print)

@@ -60,13 +60,15 @@ STANDARD_WEBHOOK = {
             "webhook-timestamp": {
                 "type": "string",
                 "pattern": "^[0-9]+$",
-                "description": "When this attempt was made, in seconds since the epoch.",
+                "description": "When this attempt was made, in seconds since the epoch. Refuse one that is minutes "
+                "off: somebody may have kept it to send it again.",
             },
             "webhook-signature": {
                 "type": "string",
                 "pattern": "^v1,[A-Za-z0-9+/]+=*( v1,[A-Za-z0-9+/]+=*)*$",
-                "description": "The base64 HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the webhook's "
-                "secret. While the secret is rotated there are two: one of them has to be right.",
+                "description": "The base64 HMAC-SHA256 of `webhook-id.webhook-timestamp.body`, the body byte for byte. "
+                "The key is what stands behind `whsec_` in the webhook's secret, decoded from base64. While the secret "
+                "is rotated there are two: one of them has to be right.",
             },
         },
     },
