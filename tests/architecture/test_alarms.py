@@ -70,7 +70,7 @@ def test_an_alarm_watches_a_metric_that_there_is(name: str) -> None:
 
 
 def test_what_the_alarms_cost_is_counted_from_the_metrics_they_look_at() -> None:
-    """Ten cents a month for each metric of each alarm: https://aws.amazon.com/cloudwatch/pricing/"""
+    """AWS asks for each metric of each alarm (https://aws.amazon.com/cloudwatch/pricing/)."""
     metrics = sum(len(watched(name)) for name in alarms())
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert f"${metrics / 10:.2f} for the alarms ($0.10 for each of the {metrics} metrics they look at)" in page
