@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from promptmill.analytics.recording import marker_expires_at_seconds
 from promptmill.clock import timestamp
 from promptmill.errors import StoreUnavailable
 from promptmill.settings import settings
@@ -72,7 +73,8 @@ def test_a_replayed_event_is_counted_and_not_reported_again(capsys: pytest.Captu
 def test_that_an_event_was_counted_is_known_longer_than_the_archive_and_the_dead_letters_have_it() -> None:
     rollups = MemoryRollups()
     record(rollups, a_message(an_outcome()))
-    (expires_at,) = rollups.markers.values()
+    assert list(rollups.counted_at.values()) == [(AT_MS, 90)]
+    expires_at = marker_expires_at_seconds(at_ms=AT_MS, retention_days=90)
     assert timestamp(expires_at * 1000) == timestamp(AT_MS + 120 * DAY_MS)
 
 
