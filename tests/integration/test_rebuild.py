@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -86,6 +87,12 @@ def work(dynamodb: Any, users: UserStore, table: str) -> Work:
     return Work(dynamodb, users, table)
 
 
+@pytest.fixture
+def work_where(dynamodb: Any, users: UserStore, table: str) -> Callable[..., Work]:
+    """Makes a rebuild of services with these answers."""
+    return partial(Work, dynamodb, users, table)
+
+
 def keys(dynamodb: Any, table: str) -> set[tuple[str, str]]:
     return {(item["pk"]["S"], item["sk"]["S"]) for item in dynamodb.scan(TableName=table)["Items"]}
 
@@ -158,10 +165,10 @@ def test_what_is_erased_and_who_is_forgotten_is_read_as_it_is_now(work: Work, dy
     assert asked == [("Scan", True)] * 2 + [("Query", True)] * 8
 
 
-def test_a_pause_lasts_until_the_consumer_has_nothing_in_hand(dynamodb: Any, users: UserStore, table: str) -> None:
+def test_a_pause_lasts_until_the_consumer_has_nothing_in_hand(work_where: Callable[..., Work]) -> None:
     states = [{"State": "Disabling"}, {"State": "Disabled"}]
     counts = [{"Attributes": {"ApproximateNumberOfMessagesNotVisible": count}} for count in ("3", "1", "0")]
-    work = Work(dynamodb, users, table, get_event_source_mapping=states, get_queue_attributes=counts)
+    work = work_where(get_event_source_mapping=states, get_queue_attributes=counts)
     work.rebuild.stop_consumer()
     before_ms = now_ms()
     assert before_ms <= work.rebuild.rest() <= now_ms()
@@ -172,10 +179,10 @@ def test_a_pause_lasts_until_the_consumer_has_nothing_in_hand(dynamodb: Any, use
 
 
 def test_a_consumer_on_its_way_to_another_state_is_told_to_go_on_once_it_is_there(
-    dynamodb: Any, users: UserStore, table: str
+    work_where: Callable[..., Work],
 ) -> None:
     states = [{"State": state} for state in ("Disabling", "Disabled", "Enabling", "Enabled")]
-    work = Work(dynamodb, users, table, get_event_source_mapping=states)
+    work = work_where(get_event_source_mapping=states)
     work.rebuild.resume()
     assert work.aws.operations == [
         *["get_event_source_mapping"] * 2, "update_event_source_mapping", *["get_event_source_mapping"] * 2,
@@ -186,15 +193,12 @@ def test_a_consumer_on_its_way_to_another_state_is_told_to_go_on_once_it_is_ther
 @pytest.mark.parametrize("resumes", [False, True])
 @pytest.mark.parametrize("state", ["STARTING", "RUNNING", "CANCELLING"])
 def test_while_the_replay_of_a_rebuild_is_at_work_no_other_starts(
-    dynamodb: Any, users: UserStore, table: str, state: str, *, resumes: bool
+    work_where: Callable[..., Work], state: str, *, resumes: bool
 ) -> None:
     over = [{"ReplayName": f"promptmill-analytics-{end}", "State": end} for end in ("COMPLETED", "FAILED", "CANCELLED")]
     theirs = {"ReplayName": "for-billing", "State": "RUNNING"}
     ours = {"ReplayName": "promptmill-analytics-2026-11-20-1", "State": state}
-    work = Work(
-        dynamodb,
-        users,
-        table,
+    work = work_where(
         describe_archive=[{"ArchiveArn": "archive-arn"}],
         list_replays=[{"Replays": [*over, theirs], "NextToken": "more"}, {"Replays": [ours]}],
         get_event_source_mapping=[{"State": "Enabled"}],
@@ -213,12 +217,9 @@ def test_while_the_replay_of_a_rebuild_is_at_work_no_other_starts(
     [("Enabled", False, True), ("Disabled", False, False), ("Disabling", False, False), ("Disabled", True, True)],
 )
 def test_a_consumer_at_rest_is_somebody_elses_unless_it_is_said_that_a_rebuild_was_killed(
-    dynamodb: Any, users: UserStore, table: str, state: str, *, resumes: bool, starts: bool
+    work_where: Callable[..., Work], state: str, *, resumes: bool, starts: bool
 ) -> None:
-    work = Work(
-        dynamodb,
-        users,
-        table,
+    work = work_where(
         describe_archive=[{"ArchiveArn": "archive-arn"}],
         list_replays=[{"Replays": []}],
         get_event_source_mapping=[{"State": state}],
@@ -227,27 +228,25 @@ def test_a_consumer_at_rest_is_somebody_elses_unless_it_is_said_that_a_rebuild_w
     assert obstacle is None if starts else "--resume" in str(obstacle)
 
 
-def test_the_dead_letters_are_counted_in_their_queue(dynamodb: Any, users: UserStore, table: str) -> None:
-    work = Work(dynamodb, users, table, get_queue_attributes=[queue(2, 1)])
+def test_the_dead_letters_are_counted_in_their_queue(work_where: Callable[..., Work]) -> None:
+    work = work_where(get_queue_attributes=[queue(2, 1)])
     assert work.rebuild.dead_letters() == 3
     assert work.aws.asked[0][1]["QueueUrl"] == "dead-letters-url"
 
 
 def test_days_that_were_kept_for_less_than_the_archive_keeps_events_now_are_not_whole(
-    dynamodb: Any, users: UserStore, table: str
+    work_where: Callable[..., Work],
 ) -> None:
     made = datetime.now(UTC) - timedelta(days=500)
-    work = Work(dynamodb, users, table, describe_archive=[{"CreationTime": made, "RetentionDays": 365}])
+    work = work_where(describe_archive=[{"CreationTime": made, "RetentionDays": 365}])
     assert work.rebuild.first_whole_day() == days_ago(364)[:10]
     for days in (1, 89, 90, 200):
         work.count(at=days_ago(days))
     assert work.rebuild.first_whole_day() == days_ago(89)[:10]
 
 
-def test_the_archive_replays_to_the_rule_of_the_analytics_and_no_other(
-    dynamodb: Any, users: UserStore, table: str
-) -> None:
-    work = Work(dynamodb, users, table, describe_archive=[{"ArchiveArn": "archive-arn"}])
+def test_the_archive_replays_to_the_rule_of_the_analytics_and_no_other(work_where: Callable[..., Work]) -> None:
+    work = work_where(describe_archive=[{"ArchiveArn": "archive-arn"}])
     name = work.rebuild.start_replay("2026-11-20", until_ms=RESTS_SINCE_MS)
     _, asked = work.aws.asked[-1]
     assert (asked["ReplayName"], asked["EventSourceArn"]) == (name, "archive-arn")
@@ -257,8 +256,8 @@ def test_the_archive_replays_to_the_rule_of_the_analytics_and_no_other(
     assert len(name) <= 64
 
 
-def test_no_more_is_replayed_than_there_is(dynamodb: Any, users: UserStore, table: str) -> None:
-    work = Work(dynamodb, users, table, describe_archive=[{"ArchiveArn": "archive-arn"}])
+def test_no_more_is_replayed_than_there_is(work_where: Callable[..., Work]) -> None:
+    work = work_where(describe_archive=[{"ArchiveArn": "archive-arn"}])
     work.rebuild.start_replay("2026-11-20", until_ms=now_ms())
     assert work.aws.asked[-1][1]["EventEndTime"] <= datetime.now(UTC)
 
@@ -268,11 +267,8 @@ def queue(messages: int, in_hand: int) -> dict[str, Any]:
     return {"Attributes": {name: str(count) for name, count in attributes.items()}}
 
 
-def test_a_replay_is_over_when_nothing_is_left_of_it_in_the_queue(dynamodb: Any, users: UserStore, table: str) -> None:
-    work = Work(
-        dynamodb,
-        users,
-        table,
+def test_a_replay_is_over_when_nothing_is_left_of_it_in_the_queue(work_where: Callable[..., Work]) -> None:
+    work = work_where(
         describe_replay=[{"State": "STARTING"}, {"State": "RUNNING"}, {"State": "COMPLETED"}],
         get_queue_attributes=[queue(5, 0), queue(0, 3), queue(0, 0), queue(1, 0), queue(0, 0), queue(0, 0)],
     )
@@ -280,8 +276,8 @@ def test_a_replay_is_over_when_nothing_is_left_of_it_in_the_queue(dynamodb: Any,
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])
-def test_a_replay_that_failed_is_not_waited_for(dynamodb: Any, users: UserStore, table: str, state: str) -> None:
-    work = Work(dynamodb, users, table, describe_replay=[{"State": state}])
+def test_a_replay_that_failed_is_not_waited_for(work_where: Callable[..., Work], state: str) -> None:
+    work = work_where(describe_replay=[{"State": state}])
     assert list(work.rebuild.follow("again")) == [state]
     assert work.slept == []
 
