@@ -27,20 +27,25 @@ def analytics() -> None:
 
 @analytics.command()
 @click.option("--from", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day, in UTC.")
+@click.option("--resume", is_flag=True, help="Although the consumer rests already, because a rebuild was killed.")
 @dry_run_option
 @on_a_stage
-def rebuild(deployment: Deployment, output: Output, *, day: datetime, dry_run: bool) -> None:
+def rebuild(deployment: Deployment, output: Output, *, day: datetime, resume: bool, dry_run: bool) -> None:
     """Count all jobs that ended on a day, or after it, anew from the archive of events.
 
     The consumer rests meanwhile, for some ten minutes, and loses nothing. Reports are too low until the command is
-    done. Interrupted, or run twice, it is right once it has run to its end.
+    done. Interrupted, or run again, it is right once it has run to its end; run by two at once, it is not, and the
+    second is refused. It fails when fewer jobs are counted than before, or some could not be counted.
     """
     first_day = day.date().isoformat()
     work = deployment.rebuild
     whole = work.first_whole_day()
     if not whole <= first_day <= timestamp(now_ms())[:10]:
         raise click.ClickException(f"The archive has whole days from {whole} to today, and not {first_day}.")
-    before = work.totals(first_day)
+    obstacle = work.obstacle(resumes=resume)
+    if obstacle:
+        raise click.ClickException(obstacle)
+    before, dead_before = work.totals(first_day), work.dead_letters()
     if dry_run:
         output.say(
             {"from": first_day, "before": totals_view(before), **marked(dry_run=True)},
@@ -55,18 +60,25 @@ def rebuild(deployment: Deployment, output: Output, *, day: datetime, dry_run: b
     except BaseException:
         output.remark(f"Reports from {first_day} on are not right yet: run the command again.")
         raise
-    after = work.totals(first_day)
+    after, dead = work.totals(first_day), work.dead_letters() - dead_before
+    views = {"before": totals_view(before), "after": totals_view(after)}
     output.say(
-        {"from": first_day, "before": totals_view(before), "after": totals_view(after)},
+        {"from": first_day, **views, "new_dead_letters": max(dead, 0)},
         f"From {first_day} on: {_sentence(before)} before, {_sentence(after)} now.",
     )
+    if dead > 0:
+        raise click.ClickException(f"Not all could be counted: AnalyticsDeadLetterQueue has {dead} messages more.")
+    if after["jobs"] < before["jobs"]:
+        raise click.ClickException("Fewer jobs are counted than before: some were counted twice, or are missing now.")
 
 
 def _run(work: Rebuild, first_day: str, output: Output, *, expected: int, settle_seconds: int) -> None:
     """Rebuilds; whatever happens, the consumer is at work again at the end. ``expected`` is about how many jobs."""
+    output.remark("The consumer of job events comes to rest.")
+    # Where this fails, the consumer is not ours to set to work again.
+    work.stop_consumer()
     try:
-        output.remark("The consumer of job events comes to rest.")
-        work.pause()
+        rests_since_ms = work.rest()
         if settle_seconds:
             output.remark(
                 f"Waiting {settle_seconds // 60} minutes, until the archive has every event that was counted."
@@ -74,7 +86,7 @@ def _run(work: Rebuild, first_day: str, output: Output, *, expected: int, settle
             work.settle(settle_seconds)
         output.remark(f"Rows from {first_day} on are erased.")
         work.erase(first_day)
-        replay = work.start_replay(first_day)
+        replay = work.start_replay(first_day, until_ms=rests_since_ms)
     finally:
         work.resume()
     output.remark(f"The archive replays its events as {replay}.")

@@ -185,6 +185,7 @@ class Deployment:
             bus_arn=self.value_of("EventBusArn"),
             rule_arn=self.value_of("AnalyticsRuleArn"),
             queue_url=self.value_of("AnalyticsQueueUrl"),
+            dead_letters_url=self.value_of("AnalyticsDeadLetterQueueUrl"),
             mapping_id=self.value_of("AnalyticsMappingId"),
         )
         dynamodb = self.client("dynamodb")

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from promptmill.analytics.rollup import row_key_of
 from promptmill.analytics.store import MARKER
 from promptmill.clock import epoch_ms, now_ms, timestamp
-from promptmill.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +29,9 @@ POLL_SECONDS = 1
 ARCHIVE_DELAY_SECONDS = 600
 # An event's time on the bus is later than the end it tells of, unless clocks differ.
 CLOCKS_DIFFER_MS = 60_000
+# How long it is known of a user that they left: statemachines/deletion.asl.json.
+TOMBSTONE_DAYS = 90
+_REPLAYS = "promptmill-analytics-"
 _OVER = {"COMPLETED", "CANCELLED", "FAILED"}
 
 
@@ -41,6 +44,7 @@ class Place:
     bus_arn: str
     rule_arn: str
     queue_url: str
+    dead_letters_url: str
     mapping_id: str
 
 
@@ -64,9 +68,26 @@ class Rebuild:
         self._sleep = sleep
 
     def first_whole_day(self) -> str:
-        """The first day of which the archive still has every event."""
-        archive = self._client("events").describe_archive(ArchiveName=self._place.archive)
-        return first_whole_day(archive["CreationTime"], archive.get("RetentionDays", 0), at_ms=now_ms())
+        """The first day from which on the archive still has every event, of days with rows also by what these say."""
+        at_ms, archive = now_ms(), self._archive()
+        by_age = first_whole_day(archive["CreationTime"], archive.get("RetentionDays", 0), at_ms=at_ms)
+        gone = self._rollups.days_gone_from_archive(first_day=by_age, today=timestamp(at_ms)[:10])
+        return max([by_age, *(_days_after(day, 1) for day in gone)])
+
+    def obstacle(self, *, resumes: bool) -> str | None:
+        """Why a rebuild cannot start, None when it can.
+
+        ``resumes`` one that was killed, and could not even let the consumer go on.
+        """
+        replay = self._replay_at_work()
+        if replay is not None:
+            return f"A rebuild's replay is at work. Wait for it, or: aws events cancel-replay --replay-name {replay}"
+        if not resumes and self._consumer_state() != "Enabled":
+            return (
+                "The consumer rests already: another rebuild is at work, or one was killed. If none is at work, run the"
+                " command with --resume."
+            )
+        return None
 
     def totals(self, first_day: str) -> Counter[str]:
         """The sum of everybody's rows from a day on."""
@@ -75,14 +96,27 @@ class Rebuild:
             total.update(row.counters)
         return total
 
-    def pause(self) -> None:
-        """Returns once the consumer takes no more messages and has none in hand."""
-        self._set_consumer(enabled=False)
-        while self._waiting("ApproximateNumberOfMessagesNotVisible"):
+    def dead_letters(self) -> int:
+        """How many events could not be counted, about."""
+        return self._messages(self._place.dead_letters_url)
+
+    def stop_consumer(self) -> None:
+        """Tells the consumer to take no more messages; see ``rest``."""
+        self._client("lambda").update_event_source_mapping(UUID=self._place.mapping_id, Enabled=False)
+
+    def rest(self) -> int:
+        """Returns once the consumer takes no more messages and has none in hand: at this millisecond."""
+        self._wait_for_consumer("Disabled")
+        while self._messages(self._place.queue_url, "ApproximateNumberOfMessagesNotVisible"):
             self._sleep(POLL_SECONDS)
+        return now_ms()
 
     def resume(self) -> None:
-        self._set_consumer(enabled=True)
+        """Returns once the consumer takes messages again."""
+        # What is on its way to another state takes no change.
+        self._wait_for_consumer("Enabled", "Disabled")
+        self._client("lambda").update_event_source_mapping(UUID=self._place.mapping_id, Enabled=True)
+        self._wait_for_consumer("Enabled")
 
     def settle(self, seconds: int) -> None:
         """Waits until the archive has what was counted before the pause."""
@@ -92,6 +126,7 @@ class Rebuild:
         """Deletes the rows from a day on, and the markers of the events in them. Nothing else of the table."""
         pages = self._client("dynamodb").get_paginator("scan").paginate(
             TableName=self._place.table,
+            ConsistentRead=True,
             ProjectionExpression="pk, sk",
             FilterExpression="(begins_with(pk, :event) AND sk = :marker AND #day >= :day)"
             " OR ((begins_with(pk, :owner) OR begins_with(pk, :all)) AND sk >= :day)",
@@ -107,17 +142,20 @@ class Rebuild:
         for page in pages:
             self._rollups.delete(page["Items"])
 
-    def start_replay(self, first_day: str) -> str:
-        """Has the archive send the events from a day on to the consumer's queue once more; the replay's name."""
+    def start_replay(self, first_day: str, *, until_ms: int) -> str:
+        """Has the archive send the events from a day on, until a millisecond, to the consumer's queue once more.
+
+        Returns the replay's name.
+        """
         at_ms = now_ms()
-        name = f"promptmill-analytics-{first_day}-{at_ms}"
+        name = f"{_REPLAYS}{first_day}-{at_ms}"
         begins_ms = epoch_ms(f"{first_day}T00:00:00Z") - CLOCKS_DIFFER_MS
-        events = self._client("events")
-        events.start_replay(
+        ends_ms = min(until_ms + CLOCKS_DIFFER_MS, at_ms)
+        self._client("events").start_replay(
             ReplayName=name,
-            EventSourceArn=events.describe_archive(ArchiveName=self._place.archive)["ArchiveArn"],
+            EventSourceArn=self._archive()["ArchiveArn"],
             EventStartTime=datetime.fromtimestamp(begins_ms / 1000, UTC),
-            EventEndTime=datetime.fromtimestamp(at_ms / 1000, UTC),
+            EventEndTime=datetime.fromtimestamp(ends_ms / 1000, UTC),
             Destination={"Arn": self._place.bus_arn, "FilterArns": [self._place.rule_arn]},
         )
         return name
@@ -131,36 +169,61 @@ class Rebuild:
             if state in _OVER - {"COMPLETED"}:
                 return
             # SQS counts approximately.
-            empty = empty + 1 if state in _OVER and not self._waiting() else 0
+            empty = empty + 1 if state in _OVER and not self._messages(self._place.queue_url) else 0
             if empty > 1:
                 return
             self._sleep(POLL_SECONDS)
 
     def forget_who_left(self, first_day: str) -> None:
-        """Deletes what the archive has brought back of users who were deleted."""
+        """Deletes what the archive has brought back of users who were deleted.
+
+        Of whom nothing is known, they left if they had no job for as long as a tombstone lasts. Otherwise it is the
+        record that is missing, and their rows stay.
+        """
         pages = self._client("dynamodb").get_paginator("scan").paginate(
             TableName=self._place.table,
-            ProjectionExpression="pk",
+            ConsistentRead=True,
+            ProjectionExpression="pk, sk",
             FilterExpression="begins_with(pk, :user) AND sk >= :day",
             ExpressionAttributeValues={":user": {"S": "OWNER#usr_"}, ":day": {"S": first_day}},
         )  # fmt: skip
-        owners = {item["pk"]["S"].removeprefix("OWNER#") for page in pages for item in page["Items"]}
-        for owner in sorted(owners):
-            try:
-                self._users.get(owner)
-            except Unauthenticated:
+        last_days: dict[str, str] = {}
+        for item in (item for page in pages for item in page["Items"]):
+            owner, day = item["pk"]["S"].removeprefix("OWNER#"), row_key_of(item["sk"]["S"]).day
+            last_days[owner] = max(day, last_days.get(owner, day))
+        known_from = _days_after(timestamp(now_ms())[:10], -TOMBSTONE_DAYS)
+        for owner, last_day in sorted(last_days.items()):
+            has_left = self._users.has_left(owner)
+            if has_left or (has_left is None and last_day < known_from):
                 self._rollups.forget(owner)
 
-    def _set_consumer(self, *, enabled: bool) -> None:
-        functions, wanted = self._client("lambda"), "Enabled" if enabled else "Disabled"
-        functions.update_event_source_mapping(UUID=self._place.mapping_id, Enabled=enabled)
-        while functions.get_event_source_mapping(UUID=self._place.mapping_id)["State"] != wanted:
+    def _archive(self) -> dict[str, Any]:
+        archive: dict[str, Any] = self._client("events").describe_archive(ArchiveName=self._place.archive)
+        return archive
+
+    def _replay_at_work(self) -> str | None:
+        """The name of a replay that a rebuild started."""
+        events, asked = self._client("events"), {"EventSourceArn": self._archive()["ArchiveArn"]}
+        while True:
+            answer = events.list_replays(**asked)
+            for replay in answer["Replays"]:
+                if replay["ReplayName"].startswith(_REPLAYS) and replay["State"] not in _OVER:
+                    return str(replay["ReplayName"])
+            if not answer.get("NextToken"):
+                return None
+            asked["NextToken"] = answer["NextToken"]
+
+    def _consumer_state(self) -> str:
+        return str(self._client("lambda").get_event_source_mapping(UUID=self._place.mapping_id)["State"])
+
+    def _wait_for_consumer(self, *states: str) -> None:
+        while self._consumer_state() not in states:
             self._sleep(POLL_SECONDS)
 
-    def _waiting(self, *counts: str) -> int:
-        """How many messages the queue has: all of them, or those of the counts that are named."""
+    def _messages(self, queue_url: str, *counts: str) -> int:
+        """How many messages a queue has: all of them, or those of the counts that are named."""
         wanted = counts or ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        answer = self._client("sqs").get_queue_attributes(QueueUrl=self._place.queue_url, AttributeNames=list(wanted))
+        answer = self._client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(wanted))
         return sum(int(answer["Attributes"][name]) for name in wanted)
 
 
@@ -174,3 +237,7 @@ def first_whole_day(created_at: datetime, retention_days: int, *, at_ms: int) ->
         return made_on.isoformat()
     kept_from = date.fromisoformat(timestamp(at_ms)[:10]) - timedelta(days=retention_days - 1)
     return max(made_on, kept_from).isoformat()
+
+
+def _days_after(day: str, days: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()

@@ -69,6 +69,13 @@ def test_an_alarm_watches_a_metric_that_there_is(name: str) -> None:
             assert resource is None or resource[1] in {*rendered(), "Stage"}, value
 
 
+def test_what_the_alarms_cost_is_counted_from_the_metrics_they_look_at() -> None:
+    """AWS asks for each metric of each alarm (https://aws.amazon.com/cloudwatch/pricing/)."""
+    metrics = sum(len(watched(name)) for name in alarms())
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"${metrics / 10:.2f} for the alarms ($0.10 for each of the {metrics} metrics they look at)" in page
+
+
 def test_an_expression_uses_each_of_its_metrics() -> None:
     for name, alarm in alarms().items():
         if "Metrics" in alarm:

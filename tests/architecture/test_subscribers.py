@@ -57,8 +57,18 @@ def test_what_its_rule_cannot_deliver_is_kept(file: Path) -> None:
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86_400}
     dead_letters = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"]
     assert of_type(file, "AWS::SQS::Queue")["".join(dead_letters).removesuffix("Arn")]
-    (policy,) = of_type(file, "AWS::SQS::QueuePolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    allowed = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
-    assert {"Fn::GetAtt": dead_letters} in allowed
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["EventsRule", "Arn"]}}}
+    assert {"Fn::GetAtt": dead_letters} in [
+        statement["Resource"]
+        for policy in of_type(file, "AWS::SQS::QueuePolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_queues_policy_is_about_that_queue_alone_and_lets_its_rule_in_alone(file: Path) -> None:
+    """SQS refuses a policy whose statement has another resource than the queue it is set on."""
+    for policy in of_type(file, "AWS::SQS::QueuePolicy").values():
+        (queue,) = policy["Queues"]
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert statement["Resource"] == {"Fn::GetAtt": [queue["Ref"], "Arn"]}
+        assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["EventsRule", "Arn"]}}}

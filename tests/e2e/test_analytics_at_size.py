@@ -65,13 +65,13 @@ class Failing(RollupStore):
     def plan(self, event_ids: Iterable[str], chance: random.Random) -> None:
         self._left = {each: chance.choice([1, 2]) for each in event_ids if chance.random() < FAILING}
 
-    def count(self, job: FinishedJob, *, marker_expires_at_seconds: int) -> bool:
+    def count(self, job: FinishedJob, *, at_ms: int, retention_days: int) -> bool:
         left = self._left.get(job.event_id, 0)
         self._left[job.event_id] = left - 1
         if left == 2:
             self.failed += 1
             raise StoreUnavailable
-        counted = super().count(job, marker_expires_at_seconds=marker_expires_at_seconds)
+        counted = super().count(job, at_ms=at_ms, retention_days=retention_days)
         if left == 1:
             self.failed += 1
             raise RuntimeError("cut off when the transaction was done")
@@ -86,7 +86,6 @@ class Pipeline:
     table: str
     bus: str
     place: Place
-    dead_letters_url: str
 
     @property
     def rollups(self) -> Failing:
@@ -99,7 +98,7 @@ class Pipeline:
     def replay(self) -> None:
         """Has the archive send everything there is once more."""
         events = self.stack.client("events")
-        name = self.rebuild().start_replay(timestamp(now_ms())[:10])
+        name = self.rebuild().start_replay(timestamp(now_ms())[:10], until_ms=now_ms())
         eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED" or None)
 
     def consume(self, record: InProcess, rollups: RollupStore) -> None:
@@ -137,10 +136,12 @@ class Pipeline:
     def dead_letters(self) -> list[str]:
         """The ids of the events in the dead-letter queue, which is empty afterwards."""
         sqs, found = self.stack.client("sqs"), list[str]()
-        while messages := sqs.receive_message(QueueUrl=self.dead_letters_url, MaxNumberOfMessages=10).get("Messages"):
+        while messages := sqs.receive_message(QueueUrl=self.place.dead_letters_url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
             for message in messages:
                 found.append(json.loads(message["Body"])["detail"]["metadata"]["id"])
-                sqs.delete_message(QueueUrl=self.dead_letters_url, ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete_message(QueueUrl=self.place.dead_letters_url, ReceiptHandle=message["ReceiptHandle"])
         return sorted(found)
 
     def report(self, owner: str = "") -> list[dict[str, Any]]:
@@ -167,8 +168,8 @@ def pipeline(stack: Stack) -> Iterator[Pipeline]:
     rule_arn = events.put_rule(Name=name, EventBusName=name, EventPattern=pattern)["RuleArn"]
     events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "queue", "Arn": arn_of(sqs, queue_url)}])
     table = make_table(dynamodb, "AnalyticsTable", name)
-    place = Place(table, name, bus_arn, rule_arn, queue_url, mapping_id="")
-    yield Pipeline(stack, table, name, place, dead_letters_url)
+    place = Place(table, name, bus_arn, rule_arn, queue_url, dead_letters_url, mapping_id="")
+    yield Pipeline(stack, table, name, place)
     events.remove_targets(Rule=name, EventBusName=name, Ids=["queue"])
     events.delete_rule(Name=name, EventBusName=name)
     events.delete_archive(ArchiveName=name)

@@ -66,7 +66,7 @@ class Tenant:
         for name in ("img_1.png", "img_2.png"):
             account.outside["s3"].put_object(Bucket=BUCKET, Key=artifact_key(self.id, self.image.id, name), Body=b"x")
         RollupStore(ANALYTICS_TABLE, account.outside["dynamodb"]).count(
-            finished_job(an_outcome(owner=self.id)), marker_expires_at_seconds=FOREVER
+            finished_job(an_outcome(owner=self.id)), at_ms=0, retention_days=20_000
         )
         self.webhooks = [
             added(EndpointStore(WEBHOOKS_TABLE, account.outside["dynamodb"]), owner=self.id) for _ in range(2)

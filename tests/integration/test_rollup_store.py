@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -14,13 +14,15 @@ from botocore.stub import ANY, Stubber
 from promptmill.analytics.report import report_groups
 from promptmill.analytics.rollup import FinishedJob, Row, everybodys_shard, expires_at_seconds, finished_job
 from promptmill.analytics.store import TRIES, RollupStore, owner_pk
+from promptmill.clock import epoch_ms, timestamp
 from promptmill.errors import BrokenContractError, StoreUnavailable
 from promptmill.gateway import BATCH_ATTEMPTS
 from tests.integration.tables import client, make_table
+from tests.support.grants import literal, of_type
 from tests.unit.analytics.fakes import MemoryRollups, an_outcome
 
 DAY = "2026-11-21"
-UNTIL = 2**31
+COUNTED_AT_MS = epoch_ms(f"{DAY}T10:00:05Z")
 _owners = count(1)
 
 
@@ -58,7 +60,7 @@ def a_job(owner: str, status: str = "succeeded", **fields: Any) -> FinishedJob:
 
 
 def add(store: RollupStore, *jobs: FinishedJob) -> list[bool]:
-    return [store.count(job, marker_expires_at_seconds=UNTIL) for job in jobs]
+    return [store.count(job, at_ms=COUNTED_AT_MS, retention_days=90) for job in jobs]
 
 
 def rows_of(store: RollupStore, owner: str, first_day: str = DAY, last_day: str = DAY) -> list[Row]:
@@ -103,9 +105,25 @@ def test_what_is_stored_of_an_event_says_its_day_and_when_it_may_go(
     job = a_job(owner)
     add(store, job)
     (marker,) = items(dynamodb, table, f"EVENT#{job.event_id}")
-    assert (marker["sk"]["S"], marker["day"]["S"], marker["expires_at"]["N"]) == ("ANALYTICS", DAY, str(UNTIL))
+    assert (marker["sk"]["S"], marker["day"]["S"]) == ("ANALYTICS", DAY)
+    assert timestamp(int(marker["expires_at"]["N"]) * 1000) == "2027-03-21T10:00:05.000Z"
     (row,) = items(dynamodb, table, owner_pk(owner))
     assert (row["sk"]["S"], row["expires_at"]["N"]) == (job.row.key.text, str(expires_at_seconds(DAY)))
+
+
+def test_of_which_days_the_archive_has_no_event_any_more_is_told_by_how_long_it_was_to_keep_them(
+    dynamodb: Any,
+) -> None:
+    store = RollupStore(make_table(dynamodb, "AnalyticsTable", "archived"), dynamodb)
+    for day, retention_days in (("2026-11-01", 20), ("2026-11-02", 20), ("2026-10-01", 90), ("2026-09-01", 365)):
+        job = a_job("usr_1", at=f"{day}T10:00:00.000Z")
+        assert store.count(job, at_ms=COUNTED_AT_MS, retention_days=retention_days)
+    # A longer retention brings back nothing that was gone when it began.
+    late = a_job("usr_1", at="2026-11-01T11:00:00.000Z")
+    assert store.count(late, at_ms=COUNTED_AT_MS, retention_days=365)
+    assert store.days_gone_from_archive(first_day="2026-08-01", today=DAY) == {"2026-11-01"}
+    assert store.days_gone_from_archive(first_day="2026-11-02", today=DAY) == set()
+    assert store.days_gone_from_archive(first_day="2026-08-01", today="2026-11-22") == {"2026-11-01", "2026-11-02"}
 
 
 def test_an_owners_report_of_a_day_and_of_three_months_is_one_query(
@@ -145,12 +163,17 @@ def test_everybodys_rows_have_the_jobs_of_all_owners_in_eight_queries(
     assert calls == ["Query"] * 8
 
 
-def test_a_report_reads_on_where_a_page_ends() -> None:
+def test_a_report_reads_what_is_there_and_on_where_a_page_ends() -> None:
     stubbed = client("dynamodb")
     keys = [{"pk": {"S": "OWNER#usr_1"}, "sk": {"S": f"{DAY}#{kind}#-#failed#-"}} for kind in ("enhance", "image")]
     pages = [{**key, "jobs": {"N": "1"}, "expires_at": {"N": "9"}} for key in keys]
     with Stubber(stubbed) as stub:
-        asked = {"TableName": "t", "KeyConditionExpression": ANY, "ExpressionAttributeValues": ANY}
+        asked = {
+            "TableName": "t",
+            "KeyConditionExpression": ANY,
+            "ExpressionAttributeValues": ANY,
+            "ConsistentRead": True,
+        }
         stub.add_response("query", {"Items": pages[:1], "LastEvaluatedKey": keys[0]}, asked)
         stub.add_response("query", {"Items": pages[1:]}, {**asked, "ExclusiveStartKey": keys[0]})
         rows = rows_of(RollupStore("t", stubbed), "usr_1")
@@ -176,8 +199,12 @@ def canceled(*codes: str | None) -> dict[str, Any]:
     return {"modeled_fields": {"CancellationReasons": [{"Code": code} if code else {"Code": "None"} for code in codes]}}
 
 
-def counting(*answers: dict[str, Any] | str | None) -> bool:
-    """Counts a job where DynamoDB answers each transaction so in turn: canceled, an error of this code, or done."""
+def counting(*answers: dict[str, Any] | str | None, pauses: list[float] | None = None) -> bool:
+    """Counts a job where DynamoDB answers each transaction so in turn: canceled, an error of this code, or done.
+
+    ``pauses`` is given how long, in seconds, each pause may be.
+    """
+    pause = ([] if pauses is None else pauses).append
     stubbed = client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
     with Stubber(stubbed) as stub:
         for answer in answers:
@@ -188,7 +215,7 @@ def counting(*answers: dict[str, Any] | str | None) -> bool:
             else:
                 stub.add_response("transact_write_items", {})
         try:
-            return add(RollupStore("t", stubbed), a_job("usr_1"))[0]
+            return add(RollupStore("t", stubbed, pause=pause), a_job("usr_1"))[0]
         finally:
             stub.assert_no_pending_responses()
 
@@ -199,6 +226,27 @@ CONFLICT = canceled(None, None, "TransactionConflict")
 def test_a_transaction_that_meets_another_is_tried_again() -> None:
     assert counting(CONFLICT, None) is True
     assert counting(CONFLICT, canceled("ConditionalCheckFailed", None, None)) is False
+
+
+def test_the_pauses_between_tries_grow_and_a_batch_of_them_is_over_before_the_function_is() -> None:
+    pauses: list[float] = []
+    with pytest.raises(StoreUnavailable):
+        counting(*[CONFLICT] * TRIES, pauses=pauses)
+    assert len(pauses) == TRIES - 1 == 5
+    assert all(after == 2 * before > 0 for before, after in pairwise(pauses))
+    (function,) = [each for each in of_type("AWS::Lambda::EventSourceMapping").values() if each["BatchSize"] == 10
+                   and literal(each["EventSourceArn"]) == "${AnalyticsQueue.Arn}"]  # fmt: skip
+    timeout_seconds = of_type("AWS::Lambda::Function")["RecordAnalyticsFunction"]["Timeout"]
+    assert function["BatchSize"] * sum(pauses) < timeout_seconds * 0.6
+
+
+def test_a_transaction_that_is_done_or_refused_is_not_followed_by_a_pause() -> None:
+    pauses: list[float] = []
+    assert counting(None, pauses=pauses) is True
+    assert counting(canceled("ConditionalCheckFailed", None, None), pauses=pauses) is False
+    with pytest.raises(StoreUnavailable):
+        counting(canceled(None, "ThrottlingError", None), pauses=pauses)
+    assert pauses == []
 
 
 def test_a_seen_event_is_done_although_a_row_is_being_written() -> None:

@@ -18,16 +18,16 @@ class MemoryRollups(RollupStore):
 
     def __init__(self, *errors: Exception | None) -> None:
         self.jobs: dict[str, FinishedJob] = {}
-        self.markers: dict[str, int] = {}
+        self.counted_at: dict[str, tuple[int, int]] = {}
         self._errors = list(errors)
 
-    def count(self, job: FinishedJob, *, marker_expires_at_seconds: int) -> bool:
+    def count(self, job: FinishedJob, *, at_ms: int, retention_days: int) -> bool:
         error = self._errors.pop(0) if self._errors else None
         if error is not None:
             raise error
         is_new = job.event_id not in self.jobs
         self.jobs.setdefault(job.event_id, job)
-        self.markers.setdefault(job.event_id, marker_expires_at_seconds)
+        self.counted_at.setdefault(job.event_id, (at_ms, retention_days))
         return is_new
 
     def owners_rows(self, owner: str, *, first_day: str, last_day: str) -> Iterator[Row]:
@@ -56,7 +56,7 @@ def counted(*details: dict[str, Any]) -> MemoryRollups:
     """Rollups that have these events."""
     rollups = MemoryRollups()
     for detail in details:
-        rollups.count(finished_job(detail), marker_expires_at_seconds=0)
+        rollups.count(finished_job(detail), at_ms=AT_MS, retention_days=90)
     return rollups
 
 

@@ -36,6 +36,15 @@ def test_as_many_days_as_there_may_be() -> None:
     assert request(from_="2025-10-17", to="2025-10-17").first_day == "2025-10-17"
 
 
+def test_where_it_is_tomorrow_already_that_day_may_be_asked_for() -> None:
+    assert request(to="2026-11-22") == ReportRequest("2026-11-16", "2026-11-22")
+    assert request(from_="2026-11-22", to="2026-11-22").first_day == "2026-11-22"
+
+
+def test_a_report_without_a_first_day_begins_no_earlier_than_what_is_kept() -> None:
+    assert request(to="2025-10-19") == ReportRequest("2025-10-17", "2025-10-19")
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -43,6 +52,13 @@ def test_as_many_days_as_there_may_be() -> None:
         {"from_": "2026-11-22"},
         {"from_": "2026-11-21", "to": "2026-11-20"},
         {"from_": "2025-10-16", "to": "2025-10-17"},
+        {"to": "2026-11-23"},
+        {"to": "2025-10-16"},
+        {"to": "0001-01-03"},
+        {"from_": "0001-01-01"},
+        {"from_": "0000-01-01", "to": "0000-01-01"},
+        {"from_": "9999-12-31", "to": "9999-12-31"},
+        {"from_": "2026-11-21", "to": "9999-12-31"},
         {"from_": "20261121"},
         {"from_": "2026-W47-6"},
         {"to": "2026-02-30"},

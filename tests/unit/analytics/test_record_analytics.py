@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from promptmill.analytics.recording import marker_expires_at_seconds
 from promptmill.clock import timestamp
 from promptmill.errors import StoreUnavailable
 from promptmill.settings import settings
@@ -69,11 +70,12 @@ def test_a_replayed_event_is_counted_and_not_reported_again(capsys: pytest.Captu
     assert metric_lines(capsys) == []
 
 
-def test_that_an_event_was_counted_is_known_longer_than_the_archive_has_it() -> None:
+def test_that_an_event_was_counted_is_known_longer_than_the_archive_and_the_dead_letters_have_it() -> None:
     rollups = MemoryRollups()
     record(rollups, a_message(an_outcome()))
-    (expires_at,) = rollups.markers.values()
-    assert timestamp(expires_at * 1000) == timestamp(AT_MS + 98 * DAY_MS)
+    assert list(rollups.counted_at.values()) == [(AT_MS, 90)]
+    expires_at = marker_expires_at_seconds(at_ms=AT_MS, retention_days=90)
+    assert timestamp(expires_at * 1000) == timestamp(AT_MS + 120 * DAY_MS)
 
 
 def test_every_event_has_a_line_with_its_id_and_the_request_it_came_from(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,18 +15,34 @@ from promptmill.errors import StoreUnavailable
 from tests.unit.operations.stage import Stage
 
 DAY = "2026-11-20"
-STEPS = ["pause", "settle 600", "erase", "replay", "resume", "forget"]
+STEPS = ["stop", "rest", "settle 600", "erase", "replay", "resume", "forget"]
+RESTS_SINCE_MS = 1_795_000_000_000
 
 
 class FakeRebuild(Rebuild):
-    """Notes the steps; ``breaks`` is raised at the step ``at``. Three jobs are counted, of which one had been lost."""
+    """Notes the steps; ``breaks`` is raised at the step ``at``.
 
-    def __init__(self, *, at: str = "", breaks: BaseException | None = None, ends: str = "COMPLETED") -> None:
+    Two jobs were counted, of which three are in the archive. ``dead`` are the dead letters before and after.
+    """
+
+    def __init__(
+        self,
+        *,
+        at: str = "",
+        breaks: BaseException | None = None,
+        ends: str = "COMPLETED",
+        archived: int = 3,
+        dead: tuple[int, int] = (1, 1),
+        rests: bool = False,
+    ) -> None:
         self.steps: list[str] = []
         self._at = at
         self._breaks = breaks
         self._ends = ends
         self._jobs = 2
+        self._archived = archived
+        self._dead = list(dead)
+        self._rests = rests
 
     def first_whole_day(self) -> str:
         return DAY
@@ -35,8 +51,18 @@ class FakeRebuild(Rebuild):
         assert first_day == DAY
         return Counter(jobs=self._jobs, input_tokens=10, output_tokens=20, nanousd=self._jobs * 10**6)
 
-    def pause(self) -> None:
-        self._note("pause")
+    def obstacle(self, *, resumes: bool) -> str | None:
+        return "The consumer rests." if self._rests and not resumes else None
+
+    def dead_letters(self) -> int:
+        return self._dead.pop(0)
+
+    def stop_consumer(self) -> None:
+        self._note("stop")
+
+    def rest(self) -> int:
+        self._note("rest")
+        return RESTS_SINCE_MS
 
     def resume(self) -> None:
         self._note("resume")
@@ -48,14 +74,15 @@ class FakeRebuild(Rebuild):
         self._note("erase")
         self._jobs = 0
 
-    def start_replay(self, first_day: str) -> str:
+    def start_replay(self, first_day: str, *, until_ms: int) -> str:
+        assert until_ms == RESTS_SINCE_MS
         self._note("replay")
         return "again"
 
     def follow(self, replay: str) -> Iterator[str]:
         assert replay == "again"
         yield "RUNNING"
-        self._jobs = 3
+        self._jobs = self._archived
         yield self._ends
 
     def forget_who_left(self, first_day: str) -> None:
@@ -120,7 +147,7 @@ def test_what_is_no_day_is_wrong_usage(day: str) -> None:
     assert Shell().rebuild(day=day).exit_code == 2
 
 
-@pytest.mark.parametrize("step", ["pause", "settle 600", "erase", "replay"])
+@pytest.mark.parametrize("step", ["rest", "settle 600", "erase", "replay"])
 @pytest.mark.parametrize(("breaks", "status"), [(StoreUnavailable(), 1), (KeyboardInterrupt(), 130)])
 def test_cut_off_anywhere_the_consumer_is_at_work_again_and_what_to_do_is_said(
     step: str, breaks: BaseException, status: int
@@ -130,6 +157,45 @@ def test_cut_off_anywhere_the_consumer_is_at_work_again_and_what_to_do_is_said(
     assert (result.exit_code, result.stdout) == (status, "")
     assert shell.work.steps[-1] == "resume"
     assert f"Reports from {DAY} on are not right yet: run the command again." in result.stderr
+
+
+def test_a_consumer_that_cannot_be_stopped_is_not_this_rebuilds_to_start() -> None:
+    shell = Shell(FakeRebuild(at="stop", breaks=StoreUnavailable()))
+    assert shell.rebuild().exit_code == 1
+    assert shell.work.steps == ["stop"]
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_what_is_in_the_way_is_said_and_nothing_is_done(options: tuple[str, ...]) -> None:
+    shell = Shell(FakeRebuild(rests=True))
+    result = shell.rebuild(*options)
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: The consumer rests.\n")
+    assert (shell.work.steps, shell.journal.lines) == ([], [])
+
+
+def test_who_knows_that_a_rebuild_was_killed_goes_on_from_there() -> None:
+    shell = Shell(FakeRebuild(rests=True))
+    assert shell.rebuild("--resume").exit_code == 0
+    assert shell.work.steps == STEPS
+
+
+@pytest.mark.parametrize(
+    ("work", "why"),
+    [
+        (FakeRebuild(archived=1), "Fewer jobs are counted than before"),
+        (FakeRebuild(dead=(1, 3)), "AnalyticsDeadLetterQueue has 2 messages more"),
+    ],
+)
+def test_a_rebuild_after_which_jobs_are_missing_says_the_totals_and_fails(work: FakeRebuild, why: str) -> None:
+    result = Shell(work).rebuild("--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["before"]["jobs"] == 2
+    assert why in result.stderr
+
+
+def test_as_many_jobs_as_before_and_fewer_dead_letters_are_no_failure() -> None:
+    result = Shell(FakeRebuild(archived=2, dead=(3, 0))).rebuild("--json")
+    assert (result.exit_code, json.loads(result.stdout)["new_dead_letters"]) == (0, 0)
 
 
 def test_a_replay_that_fails_is_said() -> None:

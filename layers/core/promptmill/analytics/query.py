@@ -38,14 +38,17 @@ class ReportRequest:
 def report_request(parameters: Mapping[str, Sequence[str]], *, today: str) -> ReportRequest:
     """The request in a query string's parameters, each with all its values. Raises ``InvalidParameter``."""
     sent = single_values(parameters, MAX_LENGTHS)
-    last = _day("to", sent["to"]) if "to" in sent else date.fromisoformat(today)
-    first = _day("from", sent["from"]) if "from" in sent else last - timedelta(days=DEFAULT_DAYS - 1)
+    days = _Days(date.fromisoformat(today))
+    last = days.named("to", sent["to"]) if "to" in sent else days.today
+    first = (
+        days.named("from", sent["from"])
+        if "from" in sent
+        else max(days.oldest, last - timedelta(days=DEFAULT_DAYS - 1))
+    )
     if first > last:
         raise InvalidParameter("from must not be after to.")
     if (last - first).days >= MAX_DAYS:
         raise InvalidParameter(f"from and to must be at most {MAX_DAYS} days, both counted.")
-    if (date.fromisoformat(today) - first).days > KEPT_DAYS:
-        raise InvalidParameter(f"from must not be more than {KEPT_DAYS} days ago.")
     return ReportRequest(
         first.isoformat(),
         last.isoformat(),
@@ -54,13 +57,26 @@ def report_request(parameters: Mapping[str, Sequence[str]], *, today: str) -> Re
     )
 
 
-def _day(name: str, text: str) -> date:
-    try:
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise InvalidParameter(f"{name} must be a day such as 2026-11-21.")
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """Those that may be asked for: what is kept, today, and tomorrow, which it is already in the east."""
+
+    today: date
+
+    @property
+    def oldest(self) -> date:
+        return self.today - timedelta(days=KEPT_DAYS)
+
+    def named(self, name: str, text: str) -> date:
+        try:
+            day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        except ValueError:
+            day = None
+        if day is None:
+            raise InvalidParameter(f"{name} must be a day such as 2026-11-21.")
+        if not self.oldest <= day <= self.today + timedelta(days=1):
+            raise InvalidParameter(f"{name} must be at most {KEPT_DAYS} days ago, and not after tomorrow, in UTC.")
+        return day
 
 
 def _dimensions(text: str) -> tuple[str, ...]:

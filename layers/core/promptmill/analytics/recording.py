@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from promptmill.analytics.rollup import FinishedJob, finished_job
 from promptmill.errors import BrokenContractError
 
-# A replayed event may be a day on its way to the queue and four days in it; the rest is for an archive that is late to
-# delete.
-_SPARE_DAYS = 8
+# A replayed event may be a day on its way to the queue, four days in it, fourteen among the dead letters, and, sent
+# back from there, four days in the queue once more; the rest is for an archive that is late to delete.
+_SPARE_DAYS = 30
 _DAY_SECONDS = 24 * 60 * 60
 
 
@@ -32,5 +32,5 @@ def read_arrival(body: str) -> Arrival:
 
 
 def marker_expires_at_seconds(*, at_ms: int, retention_days: int) -> int:
-    """When it may be forgotten that an event was counted at this time: once no archive can have it any more."""
+    """When it may be forgotten that an event was counted at this time: once no archive and no queue can have it."""
     return at_ms // 1000 + (retention_days + _SPARE_DAYS) * _DAY_SECONDS

@@ -128,6 +128,11 @@ def expires_at_seconds(day: str) -> int:
     return int(datetime.combine(gone_on, time(), UTC).timestamp())
 
 
+def archived_until(day: str, retention_days: int) -> str:
+    """The last day on which an archive that keeps events so long has every event of this day."""
+    return (date.fromisoformat(day) + timedelta(days=retention_days - 1)).isoformat()
+
+
 def percentile_ms(counters: Mapping[str, int], percent: int) -> int | None:
     """The bound of the bucket in which this percentile of the durations is: it is no higher than that.
 

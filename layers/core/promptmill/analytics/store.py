@@ -5,6 +5,8 @@
 - ``OWNER#<owner>`` / ``<day>#<kind>#<model>#<status>#<prompt version>``: a row of one owner.
 - ``ALL#<shard>`` / the same: a row of everybody in the shard.
 
+A row's ``archived_until`` is the last day on which the archive has all of its events, by what held at the first.
+
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """
 
@@ -15,43 +17,60 @@ from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from promptmill.analytics.rollup import EVERYBODY_SHARDS, Row, everybodys_shard, expires_at_seconds, row_key_of
+from promptmill.analytics.recording import marker_expires_at_seconds
+from promptmill.analytics.rollup import (
+    EVERYBODY_SHARDS,
+    Row,
+    archived_until,
+    everybodys_shard,
+    expires_at_seconds,
+    row_key_of,
+)
+from promptmill.clock import pause_up_to
 from promptmill.errors import StoreUnavailable
 from promptmill.gateway import EDGE_ATTEMPTS, aws_client, delete_items, error_code, store_errors
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from promptmill.analytics.rollup import FinishedJob
 
 MARKER = "ANALYTICS"
-# How often a transaction is tried that meets another one on a row they share.
-TRIES = 3
+# How often a transaction is tried that meets another one on a row they share, and how long, at most, is waited before
+# the second try; each later time it is twice as long, so that a batch in which all meet others is over in 16 seconds.
+TRIES = 6
+_FIRST_PAUSE_SECONDS = 0.05
 
 Key = dict[str, dict[str, str]]
 
 
 class RollupStore:
-    def __init__(self, table: str, client: Any) -> None:
+    def __init__(self, table: str, client: Any, *, pause: Callable[[float], None] = pause_up_to) -> None:
         self._table = table
         self._client = client
+        self._pause = pause
 
-    def count(self, job: FinishedJob, *, marker_expires_at_seconds: int) -> bool:
-        """Adds a job to its owner's row and to everybody's, in one transaction; False when its event was counted."""
+    def count(self, job: FinishedJob, *, at_ms: int, retention_days: int) -> bool:
+        """Adds a job to its owner's row and to everybody's, in one transaction; False when its event was counted.
+
+        ``retention_days`` is how long the archive keeps events now.
+        """
         marker = {
             "pk": {"S": f"EVENT#{job.event_id}"},
             "sk": {"S": MARKER},
             "day": {"S": job.row.key.day},
-            "expires_at": {"N": str(marker_expires_at_seconds)},
+            "expires_at": {"N": str(marker_expires_at_seconds(at_ms=at_ms, retention_days=retention_days))},
         }
         actions = [
             {"Put": {"TableName": self._table, "Item": marker, "ConditionExpression": "attribute_not_exists(pk)"}},
-            self._add(owner_pk(job.owner), job.row),
-            self._add(everybody_pk(everybodys_shard(job.owner)), job.row),
+            self._add(owner_pk(job.owner), job.row, retention_days),
+            self._add(everybody_pk(everybodys_shard(job.owner)), job.row, retention_days),
         ]
         with store_errors():
-            for _ in range(TRIES):
+            for tried in range(TRIES):
+                if tried:
+                    self._pause(_FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
                 refusals = self._write(actions)
                 if not refusals:
                     return True
@@ -70,6 +89,23 @@ class RollupStore:
         for shard in range(EVERYBODY_SHARDS):
             yield from self._rows(everybody_pk(shard), first_day, last_day)
 
+    def days_gone_from_archive(self, *, first_day: str, today: str) -> set[str]:
+        """The days from a day on of which the archive may have events no more, by when their rows were begun."""
+        query = {
+            "KeyConditionExpression": "pk = :pk AND sk >= :first",
+            "FilterExpression": "archived_until < :today",
+            "ProjectionExpression": "sk",
+        }
+        values = {":first": {"S": first_day}, ":today": {"S": today}}
+        return {
+            row_key_of(item["sk"]["S"]).day
+            for shard in range(EVERYBODY_SHARDS)
+            for page in self._pages(
+                {**query, "ExpressionAttributeValues": {":pk": {"S": everybody_pk(shard)}, **values}}
+            )
+            for item in page
+        }
+
     def forget(self, owner: str) -> None:
         """Deletes the owner's rows. Everybody's keep the sums, which say nothing of who it was."""
         query = {
@@ -83,17 +119,19 @@ class RollupStore:
     def delete(self, keys: Sequence[Key]) -> None:
         delete_items(self._client, self._table, keys)
 
-    def _add(self, pk: str, row: Row) -> dict[str, Any]:
+    def _add(self, pk: str, row: Row, retention_days: int) -> dict[str, Any]:
         added = [name for name, number in row.counters.items() if number]
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": {"pk": {"S": pk}, "sk": {"S": row.key.text}},
-                "UpdateExpression": "SET expires_at = :expires_at ADD "
+                "UpdateExpression": "SET expires_at = :expires_at,"
+                " archived_until = if_not_exists(archived_until, :archived_until) ADD "
                 + ", ".join(f"#{name} :{name}" for name in added),
                 "ExpressionAttributeNames": {f"#{name}": name for name in added},
                 "ExpressionAttributeValues": {
                     ":expires_at": {"N": str(expires_at_seconds(row.key.day))},
+                    ":archived_until": {"S": archived_until(row.key.day, retention_days)},
                     **{f":{name}": {"N": str(row.counters[name])} for name in added},
                 },
             }
@@ -125,7 +163,7 @@ class RollupStore:
     def _pages(self, query: dict[str, Any]) -> Iterator[list[Any]]:
         while True:
             with store_errors():
-                answer = self._client.query(TableName=self._table, **query)
+                answer = self._client.query(TableName=self._table, ConsistentRead=True, **query)
             yield answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return

@@ -59,10 +59,10 @@ ANALYTICS_ANSWERS: tuple[type[BaseModel], ...] = (Report,)
 def report_parameters() -> list[dict[str, Any]]:
     """The parameters of GET /v1/analytics."""
     return [
-        _parameter("from", "The first day, in UTC. Without it, six days before `to`.", format="date"),
+        _parameter("from", "The first day, in UTC, 400 days ago at most. Without it, six before `to`.", format="date"),
         _parameter(
             "to",
-            "The last day, in UTC: at most 92 days with the first, both counted. Without it, today.",
+            "The last day, in UTC, not after tomorrow: at most 92 days with the first. Without it, today.",
             format="date",
         ),
         {

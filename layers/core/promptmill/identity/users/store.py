@@ -1,7 +1,7 @@
 """Users in DynamoDB: key ``USER#<id>``, ``USER``. Who has ``deleted_at`` left, and does not come back by signing in.
 
-Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should, and ``Unauthenticated`` for a user
-who is not there, or not any more.
+Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should, and, but for ``has_left``,
+``Unauthenticated`` for a user who is not there, or not any more.
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ class UserStore:
         if item is None or "deleted_at" in item:
             raise Unauthenticated(_GONE)
         return _user(item)
+
+    def has_left(self, user_id: str) -> bool | None:
+        """Whether a user was deleted; None of whom nothing is known, also because the tombstone is gone by now."""
+        with store_errors():
+            item = self._client.get_item(TableName=self._table, Key=key(user_id), ConsistentRead=True).get("Item")
+        return None if item is None else "deleted_at" in item
 
     def rename(self, user_id: str, display_name: str | None) -> User:
         """The user, called so from now on; None takes the name away."""
