@@ -8,6 +8,7 @@ import pytest
 
 from promptmill.clock import timestamp
 from promptmill.events.webhooks.answer import Answer, SendError
+from promptmill.events.webhooks.gateway import _CONNECT_SECONDS, _RESOLVE_SECONDS
 from promptmill.events.webhooks.judgement import (
     MAX_FAILING_MS,
     SLOW_MS,
@@ -101,3 +102,7 @@ def test_others_wait_for_who_took_long_to_fail(slow: Answer) -> None:
 @pytest.mark.parametrize("error", sorted(set(SendError) - {SendError.TIMED_OUT}))
 def test_nobody_waits_for_who_failed_at_once(error: SendError) -> None:
     assert held_until_ms(Answer(SLOW_MS - 1, error=error), failing_for(DAY_MS), at_ms=AT_MS) is None
+
+
+def test_others_wait_for_a_host_whose_addresses_or_name_server_do_not_answer() -> None:
+    assert min(_CONNECT_SECONDS, _RESOLVE_SECONDS) * 1000 >= SLOW_MS

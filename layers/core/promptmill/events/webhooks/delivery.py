@@ -56,8 +56,8 @@ class Dispatch:
         """Makes the attempt that is due, if one is, and nobody else is at it; ``jitter`` is from 0 to 1.
 
         None where nothing was sent: nothing was due, the webhook is disabled or deleted, which ends the delivery, or
-        it is held, which puts off all but a test. Raises ``StoreUnavailable`` and ``QueueUnavailable``; then
-        what was not written down is done again.
+        it is held, which puts off all but a test. Raises ``StoreUnavailable`` and ``QueueUnavailable``; then what was
+        not written down is done again.
         """
         webhook = self._webhook(webhook_id)
         delivery = self.deliveries.claim(webhook_id, delivery_id, at_ms=at_ms)
