@@ -90,6 +90,7 @@ def redeliver(
     """Send DELIVERY_IDS, or all --failed ones, to the webhook WEBHOOK_ID again.
 
     Each is sent as it was, with the same webhook-id, at once and then by the whole schedule, whatever became of it.
+    While the webhook hangs, it waits for its turn, up to eleven minutes at a time.
     """
     if bool(delivery_ids) is failed or (since_ms is not None and not failed):
         raise click.UsageError("Name deliveries, or say --failed, with --since or without; not both.")

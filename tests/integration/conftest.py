@@ -15,6 +15,7 @@ from tests.integration.tables import client, make_table
 from tests.integration.webhook_world import World
 from tests.support.receiver import Receiver
 from tests.unit.jobs.fakes import MemoryJobStore
+from tests.unit.webhooks.fakes import MemoryEndpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,15 @@ def webhooks_table(dynamodb: Any) -> str:
 @pytest.fixture
 def stored_endpoints(dynamodb: Any, webhooks_table: str) -> EndpointStore:
     return EndpointStore(webhooks_table, dynamodb)
+
+
+@pytest.fixture(params=["dynamodb", "memory"])
+def endpoints(request: pytest.FixtureRequest) -> EndpointStore:
+    """The real store of webhooks, and the one in memory, one after the other."""
+    store: EndpointStore = (
+        request.getfixturevalue("stored_endpoints") if request.param == "dynamodb" else MemoryEndpoints()
+    )
+    return store
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,6 @@ def test_what_is_not_there_is_not_found(store: DeliveryStore) -> None:
         with pytest.raises(errors.DeliveryNotFound):
             store.restart(webhook_id, delivery_id, at_ms=AT_MS)
         assert store.claim(webhook_id, delivery_id, at_ms=AT_MS) is None
-        assert not store.put_off(webhook_id, delivery_id, until_ms=AT_MS, at_ms=AT_MS)
     assert store.page(delivery.webhook_id, limit=10).deliveries == (delivery,)
 
 
@@ -114,7 +113,6 @@ def test_what_is_over_is_not_tried_again_and_is_looked_for_by_nobody(
     over = now(store, delivery)
     assert over == replace(delivery, status=status, attempts=(attempt,), begun=1, next_attempt_at=None)
     assert store.claim(delivery.webhook_id, delivery.id, at_ms=AT_MS + 9 * HOUR_MS) is None
-    assert not store.put_off(delivery.webhook_id, delivery.id, until_ms=AT_MS, at_ms=AT_MS + 9 * HOUR_MS)
     assert overdue(store, AT_MS + 9 * HOUR_MS) == []
 
 
@@ -174,16 +172,21 @@ def test_no_message_is_sent_for_an_attempt_that_began_meanwhile(store: DeliveryS
 
 def test_what_is_put_off_costs_no_attempt(store: DeliveryStore) -> None:
     delivery = has(store)
-    assert store.put_off(delivery.webhook_id, delivery.id, until_ms=AT_MS + MINUTE_MS, at_ms=AT_MS)
+    mine = claimed(store, delivery)
+    assert store.put_off(mine, until_ms=AT_MS + MINUTE_MS, at_ms=AT_MS)
     assert now(store, delivery) == replace(delivery, next_attempt_at=timestamp(AT_MS + MINUTE_MS))
-    assert not store.put_off(delivery.webhook_id, delivery.id, until_ms=AT_MS, at_ms=AT_MS)
+    assert overdue(store, AT_MS + 2 * MINUTE_MS) == [delivery.id]
+    assert store.claim(delivery.webhook_id, delivery.id, at_ms=AT_MS + MINUTE_MS - 1) is None
     assert claimed(store, delivery, AT_MS + MINUTE_MS).begun == 1
 
 
-def test_nobody_puts_off_an_attempt_under_way(store: DeliveryStore) -> None:
-    mine = claimed(store, has(store))
-    assert not store.put_off(mine.webhook_id, mine.id, until_ms=AT_MS + HOUR_MS, at_ms=AT_MS)
+def test_nobody_puts_off_an_attempt_of_somebody_else(store: DeliveryStore) -> None:
+    delivery = has(store)
+    late = claimed(store, delivery)
+    mine = claimed(store, delivery, AT_MS + LEASE_MS)
+    assert not store.put_off(late, until_ms=AT_MS + HOUR_MS, at_ms=AT_MS + LEASE_MS)
     assert store.record(mine, RECEIVED, DELIVERED, at_ms=AT_MS)
+    assert not store.put_off(mine, until_ms=AT_MS + HOUR_MS, at_ms=AT_MS + LEASE_MS)
 
 
 @pytest.mark.parametrize("status", [PENDING, DELIVERED, GIVEN_UP])

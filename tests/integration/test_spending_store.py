@@ -10,11 +10,12 @@ import pytest
 from botocore.stub import Stubber
 
 from promptmill.errors import BudgetExhausted, RateLimited, StoreUnavailable
+from promptmill.gateway import UPDATE_ATTEMPTS
 from promptmill.jobs.intake import initial_state
 from promptmill.limits.money import format_nanousd
 from promptmill.limits.plan import Allowance
 from promptmill.limits.spending.reservation import Account, Claim, Reservation
-from promptmill.limits.spending.store import TRIES, SpendingStore, key
+from promptmill.limits.spending.store import SpendingStore, key
 from tests.integration.tables import client
 from tests.support.builders import a_job, some_limits
 from tests.unit.core.asl import evaluate, states
@@ -199,7 +200,7 @@ WRITERS: dict[str, Callable[[SpendingStore, Claim], object]] = {
 def test_a_write_that_meets_a_transaction_is_made_again_at_once(writer: str) -> None:
     stubbed = client("dynamodb")
     with Stubber(stubbed) as stub:
-        for _ in range(TRIES - 1):
+        for _ in range(UPDATE_ATTEMPTS - 1):
             stub.add_client_error("update_item", "TransactionConflictException")
         stub.add_response("update_item", {})
         WRITERS[writer](SpendingStore("control", stubbed), a_claim("usr_1"))
@@ -210,7 +211,7 @@ def test_a_write_that_meets_a_transaction_is_made_again_at_once(writer: str) -> 
 def test_a_write_that_keeps_meeting_transactions_gives_up(writer: str) -> None:
     stubbed = client("dynamodb")
     with Stubber(stubbed) as stub:
-        for _ in range(TRIES):
+        for _ in range(UPDATE_ATTEMPTS):
             stub.add_client_error("update_item", "TransactionConflictException")
         with pytest.raises(StoreUnavailable):
             WRITERS[writer](SpendingStore("control", stubbed), a_claim("usr_1"))

@@ -111,7 +111,7 @@ def test_who_is_gone_is_disabled(table: str, receiver: Receiver) -> None:
 def test_what_waits_for_who_did_not_answer_is_delivered(table: str, receiver: Receiver) -> None:
     def live(world: World) -> tuple[list[Webhook], Event]:
         (webhook,), event = publish(world, receiver)
-        world.endpoints.hold(webhook.id, until_ms=world.clock() + MINUTE_MS, at_ms=world.clock())
+        world.endpoints.hold(webhook, until_ms=world.clock() + MINUTE_MS, at_ms=world.clock())
         world.run(2 * FOUND_MS)
         return [webhook], event
 

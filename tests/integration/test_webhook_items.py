@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,14 +19,14 @@ from promptmill.errors import (
     TooManyWebhooks,
     WebhookNotFound,
 )
-from promptmill.events.webhooks.endpoints.records import subscriptions_key
+from promptmill.events.webhooks.endpoints.records import subscriptions_key, webhook_item
 from promptmill.events.webhooks.endpoints.store import EndpointStore, new_secret
-from promptmill.events.webhooks.model import changed
-from promptmill.gateway import Action
+from promptmill.events.webhooks.model import Webhook, changed
+from promptmill.gateway import UPDATE_ATTEMPTS, Action
 from promptmill.identity.users.store import is_there
 from tests.integration.key_ring import a_user
 from tests.integration.tables import client
-from tests.support.builders import AT_MS
+from tests.support.builders import AT, AT_MS
 from tests.support.webhooks import a_webhook, added, an_owner
 
 URL = "https://other.example.com/hook"
@@ -108,6 +109,35 @@ def test_a_webhook_that_comes_while_all_are_forgotten_is_not_left_over(
 
 def test_a_success_of_a_webhook_that_does_not_fail_costs_no_call() -> None:
     EndpointStore("nowhere", client=None).note_success(a_webhook())
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        lambda store, webhook: store.note_success(replace(webhook, failing_since=AT)),
+        lambda store, webhook: store.note_failure(webhook, at_ms=AT_MS, held_until_ms=None),
+        lambda store, webhook: store.hold(webhook, until_ms=AT_MS, at_ms=AT_MS),
+    ],
+    ids=["success", "failure", "hold"],
+)
+def test_how_a_webhook_does_is_written_down_although_it_is_being_changed(
+    note: Callable[[EndpointStore, Webhook], object],
+) -> None:
+    stubbed, webhook = client("dynamodb"), a_webhook()
+    with Stubber(stubbed) as stub:
+        for _ in range(UPDATE_ATTEMPTS - 1):
+            stub.add_client_error("update_item", "TransactionConflictException")
+        stub.add_response("update_item", {"Attributes": webhook_item(webhook)})
+        note(EndpointStore("webhooks", stubbed), webhook)
+        stub.assert_no_pending_responses()
+
+
+def test_a_rotation_of_a_webhook_that_is_being_changed_is_refused() -> None:
+    stubbed, webhook = client("dynamodb"), a_webhook()
+    with Stubber(stubbed) as stub:
+        stub.add_client_error("update_item", "TransactionConflictException")
+        with pytest.raises(RequestInFlight):
+            EndpointStore("webhooks", stubbed).rotate(webhook, webhook)
 
 
 def test_a_secret_is_32_random_bytes_as_standard_webhooks_writes_them() -> None:

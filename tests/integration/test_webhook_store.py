@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -22,17 +21,8 @@ from promptmill.events.webhooks.model import (
 )
 from tests.support.builders import AT_MS
 from tests.support.webhooks import a_webhook, added, an_owner
-from tests.unit.webhooks.fakes import MemoryEndpoints
 
 URL = "https://other.example.com/hook"
-
-
-@pytest.fixture(params=["dynamodb", "memory"])
-def endpoints(request: pytest.FixtureRequest) -> EndpointStore:
-    store: EndpointStore = (
-        request.getfixturevalue("stored_endpoints") if request.param == "dynamodb" else MemoryEndpoints()
-    )
-    return store
 
 
 @pytest.mark.parametrize("owner", [None, an_owner()])
@@ -174,51 +164,6 @@ def test_a_webhook_with_another_url_than_the_one_that_is_gone_stays_enabled(endp
     endpoints.change(webhook, changed(webhook, url=URL, at_ms=AT_MS))
     assert not endpoints.disable(webhook, DisabledReason.GONE, at_ms=AT_MS)
     assert endpoints.get(webhook.id).status is WebhookStatus.ENABLED
-
-
-def test_a_failure_counts_from_the_first_until_a_success(endpoints: EndpointStore) -> None:
-    webhook = added(endpoints)
-    assert endpoints.note_failure(webhook.id, at_ms=AT_MS) == timestamp(AT_MS)
-    assert endpoints.note_failure(webhook.id, at_ms=AT_MS + 5) == timestamp(AT_MS)
-    assert endpoints.hold(webhook.id, until_ms=AT_MS + 60_000, at_ms=AT_MS)
-    failing = endpoints.get(webhook.id)
-    assert failing == replace(webhook, failing_since=timestamp(AT_MS), held_until=timestamp(AT_MS + 60_000))
-    endpoints.note_success(failing)
-    assert endpoints.get(webhook.id) == webhook
-    assert endpoints.note_failure(webhook.id, at_ms=AT_MS + 9) == timestamp(AT_MS + 9)
-
-
-def test_one_of_many_tries_a_webhook_whose_hold_is_over(endpoints: EndpointStore) -> None:
-    webhook = added(endpoints)
-    assert endpoints.hold(webhook.id, until_ms=AT_MS + 60_000, at_ms=AT_MS)
-    assert not endpoints.hold(webhook.id, until_ms=AT_MS + 90_000, at_ms=AT_MS + 59_999)
-    tries = [endpoints.hold(webhook.id, until_ms=AT_MS + 120_000, at_ms=AT_MS + 60_000) for _ in range(3)]
-    assert tries == [True, False, False]
-    assert endpoints.get(webhook.id).held_until == timestamp(AT_MS + 120_000)
-
-
-@pytest.mark.parametrize("change", [{"url": URL}, {"status": WebhookStatus.ENABLED}])
-def test_another_url_and_being_enabled_again_are_new_beginnings(
-    endpoints: EndpointStore, change: dict[str, Any]
-) -> None:
-    webhook = added(endpoints)
-    endpoints.note_failure(webhook.id, at_ms=AT_MS)
-    endpoints.hold(webhook.id, until_ms=AT_MS, at_ms=AT_MS)
-    endpoints.disable(endpoints.get(webhook.id), DisabledReason.FAILING, at_ms=AT_MS)
-    failing = endpoints.get(webhook.id)
-    endpoints.change(failing, changed(failing, **change, at_ms=AT_MS))
-    stored = endpoints.get(webhook.id)
-    assert (stored.failing_since, stored.held_until) == (None, None)
-
-
-def test_how_a_webhook_that_is_gone_does_is_not_written_down(endpoints: EndpointStore) -> None:
-    webhook = added(endpoints)
-    endpoints.delete(webhook.id)
-    assert endpoints.note_failure(webhook.id, at_ms=AT_MS) == timestamp(AT_MS)
-    endpoints.note_success(replace(webhook, failing_since=timestamp(AT_MS)))
-    assert not endpoints.hold(webhook.id, until_ms=AT_MS, at_ms=AT_MS)
-    with pytest.raises(WebhookNotFound):
-        endpoints.get(webhook.id)
 
 
 def test_all_webhooks_of_a_user_are_forgotten_and_nobody_elses(endpoints: EndpointStore) -> None:

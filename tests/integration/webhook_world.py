@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -101,6 +101,22 @@ class CountedSender(WebhookSender):
             return answer
 
 
+class ScriptedSender(WebhookSender):
+    """In the place of receivers: one answer after the other, the last one from then on. A callable makes its answer."""
+
+    def __init__(self, clock: FakeClock, *answers: Answer | Callable[[], Answer]) -> None:
+        self._clock = clock
+        self._left = list(answers)
+        self.sent = 0
+
+    def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        self.sent += 1
+        step = self._left.pop(0) if len(self._left) > 1 else self._left[0]
+        answer = step if isinstance(step, Answer) else step()
+        self._clock.advance(answer.duration_ms)
+        return answer
+
+
 def answering(*statuses: int) -> Respond:
     """One status after the other; the last one from then on."""
     left = list(statuses)
@@ -141,6 +157,12 @@ class World:
         webhook = a_webhook(**{"url": receiver.url, **fields})
         self.endpoints.add(webhook)
         return webhook
+
+    def script(self, *answers: Answer | Callable[[], Answer]) -> ScriptedSender:
+        """Has all receivers answer so from now on."""
+        sender = ScriptedSender(self.clock, *answers)
+        self.dispatch = replace(self.dispatch, sender=sender)
+        return sender
 
     def publish(self, event: Event) -> None:
         self.events.append(Waiting(event, self.clock()))

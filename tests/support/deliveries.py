@@ -7,10 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from promptmill.clock import new_id, timestamp
+from promptmill.events.webhooks.answer import Answer, SendError
 from promptmill.events.webhooks.model import Delivery
 from promptmill.events.webhooks.payload import Event, delivery_of
 from tests.support.builders import AT_MS, TRACEPARENT
 
+RECEIVED = Answer(duration_ms=9, status_code=204)
+BROKEN = Answer(duration_ms=9, status_code=503, error=SendError.ANSWERED_5XX)
+GONE = Answer(duration_ms=9, status_code=410, error=SendError.ANSWERED_4XX)
+SILENT = Answer(duration_ms=15_000, error=SendError.TIMED_OUT)
 USER = "usr_0123456789abcdef0123456789abcdef"
 
 

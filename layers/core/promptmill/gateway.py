@@ -6,10 +6,10 @@ cold start about 60 ms more (docs/decisions/0008).
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from promptmill.errors import BrokenContractError, RequestInFlight, StoreUnavailable
 
@@ -32,6 +32,9 @@ READ_ATTEMPTS = 3
 # What one BatchWriteItem takes, and how often what it left is given to it again.
 BATCH_SIZE = 25
 BATCH_ATTEMPTS = 5
+
+# A transaction is at an item for a few milliseconds.
+UPDATE_ATTEMPTS = 3
 
 # A bug or a missing permission: trying again will not mend it.
 NOT_WORTH_RETRYING = frozenset(
@@ -141,6 +144,14 @@ def write_together(client: Any, actions: Sequence[Action]) -> None:
             if "TransactionConflict" in codes:
                 raise RequestInFlight from error
             raise StoreUnavailable(f"the transaction was canceled: {codes}") from error
+
+
+def update_item(client: Any, **write: Any) -> dict[str, Any]:
+    """DynamoDB's answer to an update, which is tried ``UPDATE_ATTEMPTS`` times where a transaction is at the item."""
+    for _ in range(UPDATE_ATTEMPTS - 1):
+        with suppress(client.exceptions.TransactionConflictException):
+            return cast("dict[str, Any]", client.update_item(**write))
+    return cast("dict[str, Any]", client.update_item(**write))
 
 
 def read_together(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

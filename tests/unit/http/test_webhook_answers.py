@@ -57,7 +57,7 @@ def test_a_webhook_in_every_state_is_as_documented(document: dict[str, Any], rea
     made = administration.make(owner=OWNER)
     path, endpoints = f"{LIST}/{made['id']}", administration.endpoints
     if reason is not None:
-        endpoints.note_failure(made["id"], at_ms=now_ms())
+        endpoints.note_failure(endpoints.get(made["id"]), at_ms=now_ms(), held_until_ms=None)
         assert endpoints.disable(endpoints.get(made["id"]), reason, at_ms=now_ms())
     holds(document, ("post", f"{ONE}/rotate"), administration.call("POST", f"{path}/rotate"))
     read = administration.call("GET", path)

@@ -40,7 +40,7 @@ def test_a_webhook_is_disabled_and_enabled_again_without_its_past() -> None:
     assert (off["status"], off["disabled_reason"]) == ("disabled", "asked")
     assert abs(epoch_ms(off["disabled_at"]) - now_ms()) < 5000
     endpoints = administration.endpoints
-    endpoints.note_failure(made["id"], at_ms=now_ms())
+    endpoints.note_failure(endpoints.get(made["id"]), at_ms=now_ms(), held_until_ms=None)
     endpoints.webhooks[made["id"]] = replace(endpoints.get(made["id"]), disabled_reason=DisabledReason.FAILING)
     assert administration.call("PATCH", path, {"status": "disabled"}).json["disabled_reason"] == "failing"
     on = administration.call("PATCH", path, {"status": "enabled"}).json

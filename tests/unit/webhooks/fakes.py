@@ -11,6 +11,7 @@ from promptmill.events.webhooks.deliveries.records import position_of
 from promptmill.events.webhooks.deliveries.store import DeliveryPage, DeliveryStore
 from promptmill.events.webhooks.endpoints.store import EndpointStore, WebhookPage
 from promptmill.events.webhooks.model import MAX_WEBHOOKS, Delivery, DeliveryStatus, Webhook, WebhookStatus
+from promptmill.events.webhooks.schedule import MAX_PAUSE_MS
 from promptmill.gateway import Action
 
 
@@ -44,6 +45,8 @@ class MemoryEndpoints(EndpointStore):
         stored = self.webhooks.get(before.id)
         if stored is None or (stored.url, stored.events, stored.status) != (before.url, before.events, before.status):
             raise RequestInFlight
+        if after.status is not before.status and after.failing_since not in {None, stored.failing_since}:
+            raise RequestInFlight
         self.webhooks[before.id] = replace(after, secrets=stored.secrets)
 
     def rotate(self, before: Webhook, after: Webhook) -> None:
@@ -67,24 +70,31 @@ class MemoryEndpoints(EndpointStore):
         }
 
     def note_success(self, webhook: Webhook) -> None:
-        if webhook.id in self.webhooks:
-            stored = self.webhooks[webhook.id]
-            self.webhooks[webhook.id] = replace(stored, failing_since=None, held_until=None)
+        self._known(webhook, failing_since=None, last_failed_at=None, held_until=None)
 
-    def note_failure(self, webhook_id: str, *, at_ms: int) -> str:
-        if webhook_id not in self.webhooks:
-            return timestamp(at_ms)
-        stored = self.webhooks[webhook_id]
-        since = stored.failing_since or timestamp(at_ms)
-        self.webhooks[webhook_id] = replace(stored, failing_since=since)
-        return since
+    def note_failure(self, webhook: Webhook, *, at_ms: int, held_until_ms: int | None) -> Webhook:
+        stored, at = self.webhooks.get(webhook.id, webhook), timestamp(at_ms)
+        goes_on = stored.last_failed_at is None or stored.last_failed_at >= timestamp(at_ms - MAX_PAUSE_MS)
+        return self._known(
+            webhook,
+            failing_since=(goes_on and stored.failing_since) or at,
+            last_failed_at=at,
+            held_until=None if held_until_ms is None else timestamp(held_until_ms),
+        )
 
-    def hold(self, webhook_id: str, *, until_ms: int, at_ms: int) -> bool:
-        stored = self.webhooks.get(webhook_id)
-        if stored is None or (stored.held_until is not None and stored.held_until > timestamp(at_ms)):
+    def hold(self, webhook: Webhook, *, until_ms: int, at_ms: int) -> bool:
+        stored = self.webhooks.get(webhook.id, webhook)
+        if stored.held_until is not None and stored.held_until > timestamp(at_ms):
             return False
-        self.webhooks[webhook_id] = replace(stored, held_until=timestamp(until_ms))
-        return True
+        return self._known(webhook, held_until=timestamp(until_ms)) != webhook
+
+    def _known(self, webhook: Webhook, **fields: str | None) -> Webhook:
+        """As it is then; as it was read when it has another URL or status, or is gone."""
+        stored = self.webhooks.get(webhook.id)
+        if stored is None or (stored.url, stored.status) != (webhook.url, webhook.status):
+            return webhook
+        self.webhooks[webhook.id] = replace(stored, **fields)  # type: ignore[arg-type]
+        return self.webhooks[webhook.id]
 
 
 class MemoryDeliveries(DeliveryStore):

@@ -10,7 +10,7 @@ import pytest
 from promptmill.clock import timestamp
 from promptmill.errors import BrokenContractError
 from promptmill.events.webhooks.model import DeliveryStatus
-from promptmill.events.webhooks.payload import delivery_of, delivery_of_test, event_of
+from promptmill.events.webhooks.payload import MAX_EVENT_BYTES, delivery_of, delivery_of_test, event_of
 from tests.support.builders import AT, AT_MS
 from tests.support.deliveries import USER, an_event, on_the_bus
 
@@ -92,3 +92,11 @@ def test_an_event_comes_from_the_bus_as_it_was_published() -> None:
 def test_what_is_no_event_is_refused(message: str) -> None:
     with pytest.raises(BrokenContractError):
         event_of(message)
+
+
+def test_an_event_that_its_deliveries_could_not_be_stored_with_is_refused() -> None:
+    room_bytes = MAX_EVENT_BYTES - len(on_the_bus(an_event(note="")))
+    largest = on_the_bus(an_event(note="x" * room_bytes))
+    assert event_of(largest).data["note"] == "x" * room_bytes
+    with pytest.raises(BrokenContractError):
+        event_of(largest.replace("x", "é", 1))

@@ -101,7 +101,8 @@ def add_delivery_routes(
         "/v1/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver",
         summary="Deliver again",
         description="Sends the same body with the same `webhook-id` again, at once and then by the whole schedule, "
-        "whatever became of it before. Admins only.",
+        "whatever became of it before. While the webhook hangs, it waits for its turn, up to eleven minutes at a time. "
+        "Admins only.",
         tags=TAGS,
         operation_id="redeliverEvent",
         responses=responses(

@@ -33,7 +33,10 @@ class CreateWebhook(_Body):
     events: Events
     owner: Annotated[
         str | None,
-        Field(pattern=USER_ID, description="The user whose events it is sent; left out, those of everybody."),
+        Field(
+            pattern=USER_ID,
+            description="The user whose events it is sent, other than `user.deleted`; left out, those of everybody.",
+        ),
     ] = None
 
 

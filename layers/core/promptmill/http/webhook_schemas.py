@@ -26,7 +26,7 @@ class Webhook(Answer):
     )
     disabled_at: str | None = Timestamp
     failing_since: str | None = Field(
-        description="When the first failure was that no success has followed.",
+        description="When the first failure was that no success, nor a pause of about a day, has followed.",
         json_schema_extra={"format": "date-time"},
     )
     previous_secret_expires_at: str | None = Field(

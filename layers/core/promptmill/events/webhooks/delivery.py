@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from promptmill.clock import epoch_ms, timestamp
 from promptmill.errors import WebhookNotFound
-from promptmill.events.webhooks.judgement import INTERRUPTED, WEBHOOK_DISABLED, Verdict, attempts_of, judge
+from promptmill.events.webhooks.judgement import (
+    INTERRUPTED,
+    WEBHOOK_DISABLED,
+    Verdict,
+    attempts_of,
+    failing_for_ms,
+    held_until_ms,
+    judge,
+    why_disabled,
+)
 from promptmill.events.webhooks.model import Attempt, DeliveryStatus, WebhookStatus
 from promptmill.events.webhooks.schedule import delay_seconds, held_off_ms, hold_ms, is_soon
 from promptmill.events.webhooks.signature import signed_headers
@@ -47,17 +56,10 @@ class Dispatch:
         """Makes the attempt that is due, if one is, and nobody else is at it; ``jitter`` is from 0 to 1.
 
         None where nothing was sent: nothing was due, the webhook is disabled or deleted, which ends the delivery, or
-        it did not answer in time lately, which puts it off. Raises ``StoreUnavailable`` and ``QueueUnavailable``; then
-        what was not written down is done again.
+        it is held, which puts off all but a test. Raises ``StoreUnavailable`` and ``QueueUnavailable``; then what was
+        not written down is done again.
         """
         webhook = self._webhook(webhook_id)
-        if webhook is not None:
-            held_until_ms = self._held_until_ms(webhook, at_ms=at_ms)
-            if held_until_ms is not None:
-                until_ms = held_off_ms(held_until_ms, jitter=jitter)
-                if self.deliveries.put_off(webhook_id, delivery_id, until_ms=until_ms, at_ms=at_ms):
-                    self._ask(webhook_id, delivery_id, due_ms=until_ms, at_ms=at_ms)
-                return None
         delivery = self.deliveries.claim(webhook_id, delivery_id, at_ms=at_ms)
         if delivery is None:
             return None
@@ -66,6 +68,10 @@ class Dispatch:
             return None
         if delivery.begun > attempts_of(delivery):
             self._end_unsent(delivery, INTERRUPTED, at_ms=at_ms)
+            return None
+        wait_until_ms = None if delivery.is_test else self._wait_until_ms(webhook, at_ms=at_ms)
+        if wait_until_ms is not None:
+            self._put_off(delivery, until_ms=held_off_ms(wait_until_ms, jitter=jitter), at_ms=at_ms)
             return None
         return self._send(delivery, webhook, at_ms=at_ms, jitter=jitter)
 
@@ -77,57 +83,53 @@ class Dispatch:
             return None
         return webhook if webhook.status is WebhookStatus.ENABLED else None
 
-    def _held_until_ms(self, webhook: Webhook, *, at_ms: int) -> int | None:
+    def _wait_until_ms(self, webhook: Webhook, *, at_ms: int) -> int | None:
         """Until when the attempt has to wait; None when it is to be made, which others then wait for.
 
         After a hold, the first one shows whether the webhook answers again.
         """
         if webhook.held_until is None:
             return None
-        held_until_ms = epoch_ms(webhook.held_until)
-        if at_ms < held_until_ms:
-            return held_until_ms
-        next_ms = at_ms + hold_ms(_failing_for_ms(webhook.failing_since, at_ms=at_ms))
-        return None if self.endpoints.hold(webhook.id, until_ms=next_ms, at_ms=at_ms) else next_ms
+        until_ms = epoch_ms(webhook.held_until)
+        if at_ms < until_ms:
+            return until_ms
+        next_ms = at_ms + hold_ms(failing_for_ms(webhook, at_ms=at_ms))
+        return None if self.endpoints.hold(webhook, until_ms=next_ms, at_ms=at_ms) else next_ms
+
+    def _put_off(self, delivery: Delivery, *, until_ms: int, at_ms: int) -> None:
+        if self.deliveries.put_off(delivery, until_ms=until_ms, at_ms=at_ms):
+            self._ask(delivery, due_ms=until_ms, at_ms=at_ms)
 
     def _send(self, delivery: Delivery, webhook: Webhook, *, at_ms: int, jitter: float) -> Attempted:
         body = delivery.body.encode()
         answer = self.sender.send(webhook.url, body, signed_headers(delivery.id, body, webhook.secrets, at_ms=at_ms))
         ended_ms = at_ms + answer.duration_ms
-        failing_since = self._failing_since(answer, delivery, webhook, at_ms=at_ms)
-        verdict = judge(
-            answer,
-            delivery,
-            failing_for_ms=_failing_for_ms(failing_since, at_ms=ended_ms),
-            at_ms=ended_ms,
-            jitter=jitter,
-        )
-        disabled = self._note(verdict, delivery, webhook, at_ms=ended_ms)
+        disabled = self._note(answer, delivery, webhook, at_ms=at_ms, ended_ms=ended_ms)
+        verdict = judge(answer, delivery, disabled=disabled, at_ms=ended_ms, jitter=jitter)
         attempt = Attempt(timestamp(at_ms), answer.duration_ms, answer.status_code, answer.error)
         self._record(delivery, attempt, verdict, at_ms=ended_ms)
         if verdict.next_attempt_ms is not None:
-            self._ask(webhook.id, delivery.id, due_ms=verdict.next_attempt_ms, at_ms=ended_ms)
+            self._ask(delivery, due_ms=verdict.next_attempt_ms, at_ms=ended_ms)
         return Attempted(failed=answer.error is not None, disabled=disabled)
 
-    def _failing_since(self, answer: Answer, delivery: Delivery, webhook: Webhook, *, at_ms: int) -> str | None:
-        """Since when the webhook has taken nothing. A test that fails says nothing about it."""
-        if answer.error is None or webhook.failing_since is not None or delivery.is_test:
-            return webhook.failing_since
-        return self.endpoints.note_failure(webhook.id, at_ms=at_ms)
+    def _note(self, answer: Answer, delivery: Delivery, webhook: Webhook, *, at_ms: int, ended_ms: int) -> bool:
+        """Writes down what the webhook is known for now; whether this disabled it.
 
-    def _note(self, verdict: Verdict, delivery: Delivery, webhook: Webhook, *, at_ms: int) -> bool:
-        """Writes down what the webhook is known for now; whether this disabled it."""
-        if verdict.status is DeliveryStatus.DELIVERED:
+        A test that fails says nothing about it, unless that it is gone.
+        """
+        if answer.error is None:
             self.endpoints.note_success(webhook)
-        if verdict.held_until_ms is not None:
-            self.endpoints.hold(webhook.id, until_ms=verdict.held_until_ms, at_ms=at_ms)
-        if verdict.disabled is None or not self.endpoints.disable(webhook, verdict.disabled, at_ms=at_ms):
+        elif not delivery.is_test:
+            until_ms = held_until_ms(answer, webhook, at_ms=ended_ms)
+            webhook = self.endpoints.note_failure(webhook, at_ms=at_ms, held_until_ms=until_ms)
+        reason = why_disabled(answer, delivery, webhook, at_ms=ended_ms)
+        if reason is None or not self.endpoints.disable(webhook, reason, at_ms=ended_ms):
             return False
         log_disabled(
             webhook_id=webhook.id,
             event_id=delivery.id,
             correlation_id=delivery.correlation_id,
-            reason=verdict.disabled.value,
+            reason=reason.value,
         )
         return True
 
@@ -148,11 +150,8 @@ class Dispatch:
             duration_ms=attempt.duration_ms,
         )
 
-    def _ask(self, webhook_id: str, delivery_id: str, *, due_ms: int, at_ms: int) -> None:
+    def _ask(self, delivery: Delivery, *, due_ms: int, at_ms: int) -> None:
         """Sends the message for an attempt that is due so soon that one can wait for it."""
         if is_soon(due_ms, at_ms=at_ms):
-            self.queue.send(webhook_id, delivery_id, delay_seconds=delay_seconds(due_ms, at_ms=at_ms))
-
-
-def _failing_for_ms(failing_since: str | None, *, at_ms: int) -> int:
-    return 0 if failing_since is None else at_ms - epoch_ms(failing_since)
+            seconds = delay_seconds(due_ms, at_ms=at_ms)
+            self.queue.send(delivery.webhook_id, delivery.id, delay_seconds=seconds)

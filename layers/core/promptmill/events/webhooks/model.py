@@ -58,8 +58,9 @@ class Secret:
 class Webhook:
     """``owner`` is the user whose events are sent, None for everybody's. ``secrets`` has the newest first.
 
-    ``failing_since`` is when the first of the failures began that no success has followed. It did not answer in time
-    lately when there is a ``held_until``, before which no other delivery to it is tried.
+    ``failing_since`` is when the first of the failures began that neither a success nor a long pause has followed,
+    ``last_failed_at`` when the last one did; a test that fails is none. The last one took long when there is a
+    ``held_until``, before which no other delivery to it is tried.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Webhook:
     disabled_reason: DisabledReason | None = None
     disabled_at: str | None = None
     failing_since: str | None = None
+    last_failed_at: str | None = None
     held_until: str | None = None
 
 
@@ -121,7 +123,7 @@ def changed(
     """
     after = replace(webhook, url=url or webhook.url, events=events or webhook.events, status=status or webhook.status)
     if (after.url, after.status) != (webhook.url, webhook.status):
-        after = replace(after, failing_since=None, held_until=None)
+        after = replace(after, failing_since=None, last_failed_at=None, held_until=None)
     if after.status is webhook.status:
         return after
     if after.status is WebhookStatus.DISABLED:

@@ -13,6 +13,9 @@ from promptmill.events.webhooks.model import Delivery, DeliveryStatus
 
 TEST_EVENT = "webhook.test"
 
+MAX_EVENT_BYTES = 256 * 1024
+"""What leaves a delivery, an item of 400 KB at most, room for its attempts. Our events have a few thousand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -32,7 +35,12 @@ class Event:
 
 
 def event_of(message: str) -> Event:
-    """The event in what EventBridge put into a queue. Raises ``BrokenContractError`` when it is not one of ours."""
+    """The event in what EventBridge put into a queue.
+
+    Raises ``BrokenContractError`` when it is not one of ours, as one longer than ``MAX_EVENT_BYTES`` is none.
+    """
+    if len(message.encode()) > MAX_EVENT_BYTES:
+        raise BrokenContractError("the event is too long")
     try:
         envelope = json.loads(message)
         name, metadata, data = envelope["detail-type"], envelope["detail"]["metadata"], envelope["detail"]["data"]

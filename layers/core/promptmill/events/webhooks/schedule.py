@@ -36,6 +36,9 @@ MAX_DELAY_MS = 15 * MINUTE_MS
 # How late such a message may be before another one is sent.
 MESSAGE_MS = MINUTE_MS
 
+MAX_PAUSE_MS = round(INTERVALS_MS[-1] * (1 + JITTER)) + HOUR_MS
+"""Failures further apart than any two attempts of a delivery are not one failing."""
+
 MIN_HOLD_MS = MINUTE_MS
 MAX_HOLD_MS = 10 * MINUTE_MS
 
@@ -53,7 +56,7 @@ def retry_at_ms(begun: int, *, at_ms: int, retry_after_seconds: int | None, jitt
 
 
 def hold_ms(failing_for_ms: int) -> int:
-    """How long others wait when a webhook that has been failing for so long is tried, or did not answer in time.
+    """How long others wait when a webhook that has been failing for so long is tried, or took long to fail.
 
     Half as long again as it has lasted, from one minute to ten.
     """

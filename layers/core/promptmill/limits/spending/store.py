@@ -15,15 +15,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptmill.errors import BudgetExhausted, RateLimited, StoreUnavailable
-from promptmill.gateway import aws_client, store_errors
+from promptmill.gateway import aws_client, store_errors, update_item
 from promptmill.limits.spending.reservation import Account, Claim, Reservation, Verdict, judge, settlement_entry
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# A transaction is at an account for a few milliseconds: one job is closed in it.
-TRIES = 3
 KEPT_DAYS = 8
 # A job that was accepted just before midnight is settled after it.
 _NEEDED_DAYS = 2
@@ -120,15 +118,7 @@ class SpendingStore:
         return account_of(item, day)
 
     def _update(self, subject: str, **write: Any) -> None:
-        """Writes to the subject's account, up to ``TRIES`` times where a transaction is at it."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                self._client.update_item(TableName=self._table, Key=key(subject), **write)
-            except self._client.exceptions.TransactionConflictException:
-                if attempt == TRIES:
-                    raise
-            else:
-                return
+        update_item(self._client, TableName=self._table, Key=key(subject), **write)
 
 
 @cache

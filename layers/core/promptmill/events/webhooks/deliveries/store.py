@@ -141,7 +141,12 @@ class DeliveryStore:
             delivery_id,
             "SET claimed_until = :until, gsi2sk = :until ADD begun :one",
             _IS_DUE,
-            {":until": {"S": until}, ":one": {"N": "1"}, **_due_values(at_ms)},
+            {
+                ":until": {"S": until},
+                ":one": {"N": "1"},
+                ":pending": {"S": DeliveryStatus.PENDING.value},
+                ":at": {"S": timestamp(at_ms)},
+            },
         )
 
     def record(
@@ -171,11 +176,18 @@ class DeliveryStore:
             values |= _next_values(next_attempt_ms, at_ms=at_ms)
         return self._update(delivery.webhook_id, delivery.id, update, "claimed_until = :mine", values) is not None
 
-    def put_off(self, webhook_id: str, delivery_id: str, *, until_ms: int, at_ms: int) -> bool:
-        """Has the attempt that is due made then, and not before; False when none is due. A message may be sent."""
-        values = _due_values(at_ms) | _next_values(until_ms, at_ms=at_ms)
-        update = "SET next_attempt_at = :next, gsi2sk = :look REMOVE claimed_until"
-        return self._update(webhook_id, delivery_id, update, _IS_DUE, values) is not None
+    def put_off(self, delivery: Delivery, *, until_ms: int, at_ms: int) -> bool:
+        """Takes back the attempt that ``claim`` began: it is due then, and not before. A message may be sent.
+
+        False as of ``record``.
+        """
+        values: Item = {
+            ":minus_one": {"N": "-1"},
+            ":mine": {"S": delivery.claimed_until},
+            **_next_values(until_ms, at_ms=at_ms),
+        }
+        update = "SET next_attempt_at = :next, gsi2sk = :look ADD begun :minus_one REMOVE claimed_until"
+        return self._update(delivery.webhook_id, delivery.id, update, "claimed_until = :mine", values) is not None
 
     def restart(self, webhook_id: str, delivery_id: str, *, at_ms: int) -> Delivery:
         """Makes the delivery pending, whatever became of it: due at once, with all its attempts before it.
@@ -268,10 +280,6 @@ def delivery_store(*, attempts: int = EDGE_ATTEMPTS) -> DeliveryStore:
     """This process's store; ``attempts`` of each call, the first one too."""
     (table,) = settings().require("webhooks_table")
     return DeliveryStore(table, aws_client("dynamodb", attempts=attempts))
-
-
-def _due_values(at_ms: int) -> Item:
-    return {":pending": {"S": DeliveryStatus.PENDING.value}, ":at": {"S": timestamp(at_ms)}}
 
 
 def _next_values(next_ms: int, *, at_ms: int) -> Item:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Item = dict[str, dict[str, Any]]
 
-_OPTIONAL = ("owner", "disabled_reason", "disabled_at", "failing_since", "held_until")
+_OPTIONAL = ("owner", "disabled_reason", "disabled_at", "failing_since", "last_failed_at", "held_until")
 
 
 def key(webhook_id: str) -> Item:
@@ -75,6 +75,33 @@ def state_of(webhook: Webhook) -> Item:
     }
 
 
+def difference(before: Webhook, after: Webhook) -> dict[str, Any] | None:
+    """The update by which the webhook that was read as ``before`` becomes ``after``, secrets aside; None for none.
+
+    It has no effect on one with another URL, status or events by now. With a new URL or status, what was noted since is
+    dropped; where ``after`` is disabled for failing, there must have been no success.
+    """
+    old, new = state_of(before), state_of(after)
+    if old == new:
+        return None
+    is_new = (before.url, before.status) != (after.url, after.status)
+    put = [name for name in new if old.get(name) != new[name]]
+    dropped = [name for name in _OPTIONAL if name not in new and (is_new or name in old)]
+    read = ["url", "events", "status"]
+    if is_new and "failing_since" in new:
+        read.append("failing_since")
+    clauses = [("SET", [f"#{name} = :{name}" for name in put]), ("REMOVE", [f"#{name}" for name in dropped])]
+    return {
+        "UpdateExpression": " ".join(f"{verb} {', '.join(terms)}" for verb, terms in clauses if terms),
+        "ConditionExpression": " AND ".join(f"#{name} = :old_{name}" for name in read),
+        "ExpressionAttributeNames": {f"#{name}": name for name in {*put, *dropped, *read}},
+        "ExpressionAttributeValues": {
+            **{f":{name}": new[name] for name in put},
+            **{f":old_{name}": old[name] for name in read},
+        },
+    }
+
+
 def webhook_item(webhook: Webhook) -> Item:
     return {
         **key(webhook.id),
@@ -101,5 +128,6 @@ def webhook_of(item: Mapping[str, dict[str, Any]]) -> Webhook:
         disabled_reason=DisabledReason(text["disabled_reason"]) if "disabled_reason" in text else None,
         disabled_at=text.get("disabled_at"),
         failing_since=text.get("failing_since"),
+        last_failed_at=text.get("last_failed_at"),
         held_until=text.get("held_until"),
     )

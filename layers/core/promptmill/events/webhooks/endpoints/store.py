@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from promptmill.clock import random_base64, timestamp
 from promptmill.errors import RequestInFlight, TooManyWebhooks, WebhookNotFound
 from promptmill.events.webhooks.endpoints.records import (
+    difference,
     key,
     listed,
     secrets_of,
-    state_of,
     subscription,
     subscriptions_key,
     subscriptions_of,
@@ -24,11 +24,19 @@ from promptmill.events.webhooks.endpoints.records import (
     webhook_of,
 )
 from promptmill.events.webhooks.model import MAX_WEBHOOKS, SECRET_BYTES, disabled
-from promptmill.gateway import EDGE_ATTEMPTS, Action, aws_client, read_together, store_errors, write_together
+from promptmill.events.webhooks.schedule import MAX_PAUSE_MS
+from promptmill.gateway import (
+    EDGE_ATTEMPTS,
+    Action,
+    aws_client,
+    read_together,
+    store_errors,
+    update_item,
+    write_together,
+)
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
-    from promptmill.events.webhooks.endpoints.records import Item
     from promptmill.events.webhooks.model import DisabledReason, Webhook
 
 INDEX = "gsi1"
@@ -106,25 +114,12 @@ class EndpointStore:
     def change(self, before: Webhook, after: Webhook) -> None:
         """Stores all but the secrets of ``after``; ``before`` is as it was read.
 
-        Raises ``RequestInFlight`` when its URL, events or status were changed in between, or are right now.
+        Raises ``RequestInFlight`` when its URL, events or status were changed in between, or are right now. So too when
+        ``after`` is another of them and still failing, and there was a success in between.
         """
-        old, new = state_of(before), state_of(after)
-        if old == new:
+        update = difference(before, after)
+        if update is None:
             return
-        put = [name for name in new if old.get(name) != new[name]]
-        dropped = [name for name in old if name not in new]
-        read = ("url", "events", "status")
-        clauses = [("SET", [f"#{name} = :{name}" for name in put]), ("REMOVE", [f"#{name}" for name in dropped])]
-        update = {
-            "Key": key(before.id),
-            "UpdateExpression": " ".join(f"{verb} {', '.join(terms)}" for verb, terms in clauses if terms),
-            "ConditionExpression": " AND ".join(f"#{name} = :old_{name}" for name in read),
-            "ExpressionAttributeNames": {f"#{name}": name for name in {*put, *dropped, *read}},
-            "ExpressionAttributeValues": {
-                **{f":{name}": new[name] for name in put},
-                **{f":old_{name}": old[name] for name in read},
-            },
-        }
         subscribe = {
             "Key": subscriptions_key(before.owner),
             "UpdateExpression": "SET #id = :events",
@@ -135,7 +130,7 @@ class EndpointStore:
         write_together(
             self._client,
             [
-                self._action("Update", update, RequestInFlight()),
+                self._action("Update", {"Key": key(before.id), **update}, RequestInFlight()),
                 self._action("Update", subscribe, RequestInFlight()),
             ],
         )
@@ -143,7 +138,7 @@ class EndpointStore:
     def rotate(self, before: Webhook, after: Webhook) -> None:
         """Gives the webhook the secrets that ``after`` has; ``before`` is as it was read.
 
-        Raises ``RequestInFlight`` when it was rotated or deleted in between.
+        Raises ``RequestInFlight`` when it was rotated or deleted in between, or is changed right now.
         """
         with store_errors():
             try:
@@ -154,7 +149,10 @@ class EndpointStore:
                     ConditionExpression="secrets = :from",
                     ExpressionAttributeValues={":to": secrets_of(after), ":from": secrets_of(before)},
                 )
-            except self._client.exceptions.ConditionalCheckFailedException:
+            except (
+                self._client.exceptions.ConditionalCheckFailedException,
+                self._client.exceptions.TransactionConflictException,
+            ):
                 raise RequestInFlight from None
 
     def delete(self, webhook_id: str) -> None:
@@ -221,7 +219,7 @@ class EndpointStore:
         """Has nothing sent any more to the webhook, which is as it was read; whether it was done.
 
         It is not done to a webhook that was changed, disabled or deleted in between, or is right now: what it did was
-        not what it does.
+        not what it does. Nor to one that was failing, and took something in between.
         """
         try:
             self.change(webhook, disabled(webhook, reason, at_ms=at_ms))
@@ -231,48 +229,51 @@ class EndpointStore:
 
     def note_success(self, webhook: Webhook) -> None:
         """Ends what failures began; nothing is written when ``webhook``, as it was read, shows none."""
-        if webhook.failing_since is None and webhook.held_until is None:
-            return
-        self._note(webhook.id, UpdateExpression="REMOVE failing_since, held_until")
+        if webhook.failing_since is not None or webhook.held_until is not None:
+            self._note(webhook, "REMOVE failing_since, last_failed_at, held_until")
 
-    def note_failure(self, webhook_id: str, *, at_ms: int) -> str:
-        """Since when it has been failing, as an RFC 3339 timestamp; since ``at_ms`` when it was not.
+    def note_failure(self, webhook: Webhook, *, at_ms: int, held_until_ms: int | None) -> Webhook:
+        """The webhook, which is as it was read, as it is known after it failed: failing, and held until then or not.
 
-        Of a webhook that is gone too.
+        Its failing begins now, unless it goes on after ``MAX_PAUSE_MS`` at most. As it was read, and nothing is
+        written, when it has another URL or status by now, or is gone.
         """
-        at = timestamp(at_ms)
-        noted = self._note(
-            webhook_id,
-            UpdateExpression="SET failing_since = if_not_exists(failing_since, :at)",
-            ExpressionAttributeValues={":at": {"S": at}},
+        values = {"at": timestamp(at_ms), "pause": timestamp(at_ms - MAX_PAUSE_MS)}
+        update = "last_failed_at = :at REMOVE held_until"
+        if held_until_ms is not None:
+            update, values["until"] = "last_failed_at = :at, held_until = :until", timestamp(held_until_ms)
+        on, anew = "(attribute_not_exists(last_failed_at) OR last_failed_at >= :pause)", "last_failed_at < :pause"
+        return (
+            self._note(webhook, f"SET failing_since = if_not_exists(failing_since, :at), {update}", on, **values)
+            or self._note(webhook, f"SET failing_since = :at, {update}", anew, **values)
+            or webhook
         )
-        return str(noted["failing_since"]["S"]) if noted else at
 
-    def hold(self, webhook_id: str, *, until_ms: int, at_ms: int) -> bool:
-        """Has all other deliveries to the webhook wait; False when they wait already, or it is gone.
+    def hold(self, webhook: Webhook, *, until_ms: int, at_ms: int) -> bool:
+        """Has all other deliveries to the webhook wait; False when they wait already, or it is another or gone by now.
 
         So of many that would try a webhook whose hold is over, one does.
         """
-        held = self._note(
-            webhook_id,
-            " AND (attribute_not_exists(held_until) OR held_until <= :at)",
-            UpdateExpression="SET held_until = :until",
-            ExpressionAttributeValues={":until": {"S": timestamp(until_ms)}, ":at": {"S": timestamp(at_ms)}},
-        )
-        return bool(held)
+        is_free = "(attribute_not_exists(held_until) OR held_until <= :at)"
+        values = {"until": timestamp(until_ms), "at": timestamp(at_ms)}
+        return self._note(webhook, "SET held_until = :until", is_free, **values) is not None
 
-    def _note(self, webhook_id: str, condition: str = "", **update: Any) -> Item:
-        """Changes a webhook that is there, and returns what it has then; nothing where there is none to be changed."""
+    def _note(self, webhook: Webhook, update: str, condition: str = "", **values: str) -> Webhook | None:
+        """Changes a webhook that has the URL and status it was read with; what it is then, None for any other."""
+        values |= {"url": webhook.url, "status": webhook.status}
         with store_errors(), suppress(self._client.exceptions.ConditionalCheckFailedException):
-            noted: Item = self._client.update_item(
+            answer = update_item(
+                self._client,
                 TableName=self._table,
-                Key=key(webhook_id),
-                ConditionExpression=f"attribute_exists(pk){condition}",
+                Key=key(webhook.id),
+                UpdateExpression=update,
+                ConditionExpression="#url = :url AND #status = :status" + (f" AND {condition}" if condition else ""),
+                ExpressionAttributeNames={"#url": "url", "#status": "status"},
+                ExpressionAttributeValues={f":{name}": {"S": text} for name, text in values.items()},
                 ReturnValues="ALL_NEW",
-                **update,
-            )["Attributes"]
-            return noted
-        return {}
+            )
+            return webhook_of(answer["Attributes"])
+        return None
 
     def _action(self, kind: str, fields: dict[str, Any], refusal: Any = None) -> Action:
         return Action({kind: {"TableName": self._table, **fields}}, refusal)
