@@ -106,6 +106,25 @@ def test_a_server_that_does_not_read_the_request_is_given_up_at_the_deadline(
             gone.set()
 
 
+@pytest.mark.parametrize(
+    ("head", "status", "retry_after_seconds"),
+    [(http_answer(410), 410, None), (http_answer(503, {"Retry-After": "90"}), 503, 90)],
+)
+def test_what_is_answered_without_reading_the_request_is_seen(
+    sender: WebhookSender, certificates: Path, head: bytes, status: int, retry_after_seconds: int | None
+) -> None:
+    with Receiver(certificates) as receiver:
+
+        def answer_at_once(sock: socket.socket) -> socket.socket:
+            with receiver.context.wrap_socket(sock, server_side=True) as wrapped:
+                wrapped.sendall(head)
+            raise OSError
+
+        with Loopback(answer_at_once) as loopback:
+            answer = sender.send(f"https://localhost:{loopback.port}/", bytes(32 * 1024 * 1024), HEADERS)
+    assert (answer.status_code, answer.retry_after_seconds) == (status, retry_after_seconds)
+
+
 def test_a_name_server_that_does_not_answer_is_not_waited_for() -> None:
     asked = threading.Event()
 
