@@ -144,3 +144,10 @@ class GoneReceiver:
 
     def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         return Answer(duration_ms=1, status_code=410, error=SendError.ANSWERED_4XX)
+
+
+class NoTimeLeft:
+    """What Lambda tells a function of a call that is about to be over."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 0
