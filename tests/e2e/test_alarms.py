@@ -22,11 +22,9 @@ from promptmill.events.webhooks.deliveries.gateway import delivery_queue
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
 from promptmill.events.webhooks.delivery import Dispatch
 from promptmill.events.webhooks.endpoints.store import EndpointStore
-from promptmill.events.webhooks.schedule import DAY_MS, MINUTE_MS
 from promptmill.jobs.store import JobStore
 from tests.support.alarm_causes import (
     GoneReceiver,
-    NoTimeLeft,
     depth,
     dimension,
     executions,
@@ -36,6 +34,7 @@ from tests.support.alarm_causes import (
     one_watched,
     points,
     publish,
+    release_without_time,
     soon_visible,
     store_that_hangs,
     taken,
@@ -268,23 +267,12 @@ def test_a_job_the_sweeper_cannot_finish_is_counted_and_each_run_reports(
     assert sum(reported_values(lines, one_watched(stack, "FaultyJobsAlarm"))) >= 1
 
 
-@provokes("ReleaseDeliveriesAlarm")
+@provokes("ReleaseDeliveriesAlarm", "ReleasesCutShortAlarm")
 def test_each_run_of_what_releases_deliveries_reports(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    with in_process(stack, "release_deliveries") as release:
-        release({})
-    assert len(reported_values(capsys.readouterr().out, one_watched(stack, "ReleaseDeliveriesAlarm"))) == 1
-
-
-@provokes("ReleasesCutShortAlarm")
-def test_a_release_without_time_for_what_is_due_is_counted(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    # Of a day on which nobody else releases anything.
-    at_ms = now_ms() + DAY_MS
-    deliveries, delivery = DeliveryStore(stack.webhooks_table, stack.client("dynamodb")), a_delivery(at_ms=at_ms)
-    deliveries.add(delivery, at_ms=at_ms)
-    with in_process(stack, "release_deliveries") as release:
-        release.handler({}, NoTimeLeft(), at_ms=at_ms + 2 * MINUTE_MS)
-    deliveries.forget_page(delivery.webhook_id)
-    assert reported_values(capsys.readouterr().out, one_watched(stack, "ReleasesCutShortAlarm")) == [1.0]
+    release_without_time(stack)
+    lines = capsys.readouterr().out
+    assert len(reported_values(lines, one_watched(stack, "ReleaseDeliveriesAlarm"))) == 1
+    assert reported_values(lines, one_watched(stack, "ReleasesCutShortAlarm")) == [1.0]
 
 
 @provokes("WebhooksDisabledAlarm")

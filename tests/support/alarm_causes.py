@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from promptmill.clock import now_ms
 from promptmill.events.webhooks.answer import Answer, SendError
+from promptmill.events.webhooks.deliveries.store import DeliveryStore
+from promptmill.events.webhooks.schedule import DAY_MS, MINUTE_MS
 from tests.support.alarms import Watched, physical_id, watched_on
 from tests.support.api import eventually
-from tests.support.in_process import logical_id
+from tests.support.deliveries import a_delivery
+from tests.support.in_process import in_process, logical_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,6 +141,16 @@ def nobody_reading(stack: Stack, queue_url: str) -> Iterator[None]:
     finally:
         for mapping in mappings:
             functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+def release_without_time(stack: Stack) -> None:
+    """Runs what releases deliveries, as of a day on which one is due and nobody else releases it, with no time left."""
+    at_ms = now_ms() + DAY_MS
+    deliveries, delivery = DeliveryStore(stack.webhooks_table, stack.client("dynamodb")), a_delivery(at_ms=at_ms)
+    deliveries.add(delivery, at_ms=at_ms)
+    with in_process(stack, "release_deliveries") as release:
+        release.handler({}, NoTimeLeft(), at_ms=at_ms + MINUTE_MS)
+    deliveries.forget_page(delivery.webhook_id)
 
 
 class GoneReceiver:

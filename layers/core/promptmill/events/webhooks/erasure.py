@@ -30,9 +30,9 @@ class WebhookEraser:
     def erase(self, owner: str, at_ms: int) -> bool:
         """Does the next part of it; False when the owner had no webhook left.
 
-        The first call has nothing sent any more. Once all webhooks have been disabled for ``QUIET_MS``, later ones delete
-        the deliveries, a page of each webhook at a time, and then the webhooks, through which the deliveries are found.
-        Raises ``StoreUnavailable``.
+        The first call has nothing sent any more. Once all webhooks have been disabled for ``QUIET_MS``, later ones
+        delete the deliveries, a page of each webhook at a time, and then the webhooks, through which the deliveries are
+        found. Raises ``StoreUnavailable``.
         """
         webhooks = self.endpoints.subscriptions(owner)
         quiet = [self._is_quiet(webhook_id, at_ms=at_ms) for webhook_id in webhooks]
