@@ -163,7 +163,7 @@ def _answered(sock: ssl.SSLSocket, target: Target, body: bytes, headers: Mapping
     try:
         _post(sock, target, body, headers)
     except OSError:
-        # Who answers without reading the request may close before it is sent.
+        # Who answers without reading the request may close before it is sent, and the answer may have arrived.
         with contextlib.suppress(OSError):
             return _read_head(sock)
         raise
