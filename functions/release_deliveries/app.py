@@ -28,5 +28,6 @@ def lambda_handler(
         has_time=lambda: context.get_remaining_time_in_millis() > RESERVE_MS,
     )
     (stage,) = settings().require("stage")
-    report_counts({"DeliveriesReleased": released}, stage=stage)
-    return released
+    counts = {"DeliveriesReleased": released.count, "ReleasesCutShort": int(released.cut_short)}
+    report_counts(counts, stage=stage)
+    return released.count

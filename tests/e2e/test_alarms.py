@@ -34,6 +34,7 @@ from tests.support.alarm_causes import (
     one_watched,
     points,
     publish,
+    release_without_time,
     soon_visible,
     store_that_hangs,
     taken,
@@ -266,11 +267,12 @@ def test_a_job_the_sweeper_cannot_finish_is_counted_and_each_run_reports(
     assert sum(reported_values(lines, one_watched(stack, "FaultyJobsAlarm"))) >= 1
 
 
-@provokes("ReleaseDeliveriesAlarm")
+@provokes("ReleaseDeliveriesAlarm", "ReleasesCutShortAlarm")
 def test_each_run_of_what_releases_deliveries_reports(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    with in_process(stack, "release_deliveries") as release:
-        release({})
-    assert len(reported_values(capsys.readouterr().out, one_watched(stack, "ReleaseDeliveriesAlarm"))) == 1
+    release_without_time(stack)
+    lines = capsys.readouterr().out
+    assert len(reported_values(lines, one_watched(stack, "ReleaseDeliveriesAlarm"))) == 1
+    assert reported_values(lines, one_watched(stack, "ReleasesCutShortAlarm")) == [1.0]
 
 
 @provokes("WebhooksDisabledAlarm")

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from promptmill.clock import now_ms, random_hex, timestamp
-from promptmill.events.names import EventName
 from promptmill.events.user_events import deletion_name
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
 from promptmill.events.webhooks.endpoints.store import EndpointStore
+from promptmill.events.webhooks.model import DisabledReason, WebhookStatus
 from promptmill.identity.access import Scope
 from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.settling.store import SettlingStore
@@ -39,7 +39,7 @@ TEXT = {"kind": "enhance", "prompt": "Explain how a lighthouse was lit before el
 
 @dataclass
 class Tenant:
-    """A user with some jobs and an API key, and the view of everything that is stored of them."""
+    """A user with some jobs, an API key and a webhook that is disabled, and the view of all that is stored of them."""
 
     stack: Stack
     subject: str
@@ -53,7 +53,13 @@ class Tenant:
         self.key = plant_key(self.stack, self.id, Scope)
         dynamodb, tomorrow_ms = self.stack.client("dynamodb"), now_ms() + 86_400_000
         endpoints = EndpointStore(self.stack.webhooks_table, dynamodb)
-        self.webhook = added(endpoints, owner=self.id, events=frozenset({EventName.PROMPT_CREATED}))
+        self.webhook = added(
+            endpoints,
+            owner=self.id,
+            status=WebhookStatus.DISABLED,
+            disabled_reason=DisabledReason.ASKED,
+            disabled_at=timestamp(now_ms() - LONG_AGO_MS),
+        )
         deliveries = DeliveryStore(self.stack.webhooks_table, dynamodb)
         deliveries.add(a_delivery(self.webhook.id, at_ms=tomorrow_ms), at_ms=tomorrow_ms)
         eventually(lambda: len(self.figures()) == len(self.jobs) or None)

@@ -18,7 +18,7 @@ from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.events.webhooks.model import Attempt, Delivery, DeliveryStatus, Webhook
 from tests.integration.webhook_world import answering
 from tests.support.api import Api, eventually, user_at
-from tests.support.deliveries import a_delivery
+from tests.support.deliveries import a_delivery, an_event, on_the_bus
 from tests.support.receiver import Receiver
 from tests.support.webhooks import a_webhook
 
@@ -74,6 +74,19 @@ def test_the_outcome_of_a_job_arrives_once_signed(stack: Stack, api: Api, receiv
     delivery = over(stack, webhook, event["metadata"]["id"])
     assert (delivery.status, [one.status_code for one in delivery.attempts]) == (DeliveryStatus.DELIVERED, [204])
     assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize(("replayed", "is_sent"), [({}, True), ({"replay-name": "again"}, False)])
+def test_webhooks_are_sent_what_happens_and_not_what_the_archive_replays(
+    stack: Stack, replayed: dict[str, str], *, is_sent: bool
+) -> None:
+    events, queue_url = stack.client("events"), output(stack, "WebhookEventsQueueUrl")
+    queue = stack.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
+    rules = events.list_rule_names_by_target(TargetArn=queue["QueueArn"], EventBusName=stack.bus_name)
+    (name,) = rules["RuleNames"]
+    pattern = events.describe_rule(Name=name, EventBusName=stack.bus_name)["EventPattern"]
+    event = json.loads(on_the_bus(an_event())) | replayed
+    assert events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"] is is_sent
 
 
 def test_what_fails_at_first_comes_again_after_five_seconds(

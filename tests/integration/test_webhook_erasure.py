@@ -8,8 +8,8 @@ import pytest
 
 from promptmill.events.webhooks.deliveries.store import FORGOTTEN_AT_ONCE, DeliveryStore
 from promptmill.events.webhooks.endpoints.store import EndpointStore
-from promptmill.events.webhooks.erasure import WebhookEraser
-from promptmill.events.webhooks.model import WebhookStatus
+from promptmill.events.webhooks.erasure import QUIET_MS, WebhookEraser
+from promptmill.events.webhooks.model import DisabledReason, WebhookStatus
 from tests.integration.crashes import Account, Crash, Cut
 from tests.integration.tables import make_table
 from tests.support.builders import AT_MS
@@ -38,6 +38,7 @@ class Leaving:
         self.deliveries = DeliveryStore(TABLE, account.outside["dynamodb"])
         watched = account.clients["dynamodb"]
         self.eraser = WebhookEraser(EndpointStore(TABLE, watched), DeliveryStore(TABLE, watched))
+        self.at_ms = AT_MS
         self.webhooks = [added(self.endpoints, owner=self.owner) for _ in range(2)]
         for webhook in self.webhooks:
             self.is_sent_something(webhook)
@@ -46,8 +47,10 @@ class Leaving:
     def is_sent_something(self, webhook: Webhook) -> None:
         assert self.deliveries.add(a_delivery(webhook.id), at_ms=AT_MS)
 
-    def call(self) -> bool:
-        return self.eraser.erase(self.owner, AT_MS)
+    def call(self, *, later_ms: int = QUIET_MS) -> bool:
+        """The next call, so long after the one before."""
+        self.at_ms += later_ms
+        return self.eraser.erase(self.owner, self.at_ms)
 
     def to_the_end(self) -> None:
         while self.call():
@@ -81,6 +84,26 @@ def test_an_event_that_was_being_spread_when_the_user_left_is_erased_too(account
     for webhook in leaving.webhooks:
         leaving.is_sent_something(webhook)
     leaving.to_the_end()
+    assert leaving.left() == []
+
+
+def test_a_call_that_comes_again_at_once_deletes_nothing_yet(account: Account) -> None:
+    leaving = Leaving(account)
+    before = leaving.left()
+    assert [leaving.call(), leaving.call(later_ms=1000), leaving.call(later_ms=QUIET_MS - 1001)] == [True] * 3
+    assert leaving.left() == before
+    leaving.call(later_ms=1)
+    assert leaving.left() == []
+
+
+def test_a_webhook_that_was_disabled_just_before_is_waited_for_like_one_that_was_not(account: Account) -> None:
+    leaving = Leaving(account)
+    before = leaving.left()
+    for webhook in leaving.webhooks:
+        assert leaving.endpoints.disable(webhook, DisabledReason.GONE, at_ms=AT_MS)
+    assert leaving.call(later_ms=1000) is True
+    assert leaving.left() == before
+    assert [leaving.call(), leaving.call()] == [True, False]
     assert leaving.left() == []
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from threading import Lock
 from typing import Any
 
 import pytest
 
 from promptmill.events.webhooks.model import DeliveryStatus, Webhook
-from promptmill.events.webhooks.release import release
+from promptmill.events.webhooks.release import Released, release
 from promptmill.events.webhooks.schedule import MINUTE_MS
 from promptmill.settings import settings
 from tests.integration.webhook_world import World, answering
@@ -58,7 +59,7 @@ def deliver(webhooks: World, event: dict[str, Any]) -> Any:
 
 def counts(capsys: pytest.CaptureFixture[str]) -> list[dict[str, float]]:
     """The metrics that were written, a line each."""
-    names = ("WebhookAttempts", "WebhookFailures", "WebhooksDisabled", "DeliveriesReleased")
+    names = ("WebhookAttempts", "WebhookFailures", "WebhooksDisabled", "DeliveriesReleased", "ReleasesCutShort")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     return [{name: line[name][0] for name in names if name in line} for line in lines]
 
@@ -121,7 +122,11 @@ def test_what_is_due_is_released_and_counted_while_there_is_time(
     assert call(sample("release_deliveries"), Remaining(15_000), **parts) == 0
     assert call(sample("release_deliveries"), Remaining(60_000), **parts) == 1
     assert call(sample("release_deliveries"), Remaining(60_000), **parts) == 0
-    assert counts(capsys) == [{"DeliveriesReleased": 0}, {"DeliveriesReleased": 1}, {"DeliveriesReleased": 0}]
+    assert counts(capsys) == [
+        {"DeliveriesReleased": 0, "ReleasesCutShort": 1},
+        {"DeliveriesReleased": 1, "ReleasesCutShort": 0},
+        {"DeliveriesReleased": 0, "ReleasesCutShort": 0},
+    ]
     webhooks.clock.advance(MINUTE_MS)
     webhooks.work()
     (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).deliveries
@@ -131,15 +136,17 @@ def test_what_is_due_is_released_and_counted_while_there_is_time(
 def test_two_releases_at_one_time_ask_once(webhooks: World) -> None:
     for _ in range(3):
         webhooks.deliveries.add(a_delivery(), at_ms=AT_MS)
-    asked: list[int] = []
+    meanwhile: list[Released] = []
+    one_at_a_time = Lock()
 
-    def released(has_time: Callable[[], bool]) -> int:
-        return release(webhooks.deliveries, webhooks.queue, at_ms=AT_MS + MINUTE_MS, has_time=has_time)
+    def released(has_time: Callable[[], bool]) -> Released:
+        return release(webhooks.counted, webhooks.queue, at_ms=AT_MS + MINUTE_MS, has_time=has_time)
 
     def meanwhile_another() -> bool:
-        if not asked:
-            asked.append(released(always))
+        with one_at_a_time:
+            if not meanwhile:
+                meanwhile.append(released(always))
         return True
 
-    assert released(meanwhile_another) == 0
-    assert (asked, len(webhooks.queue.waiting)) == ([3], 3)
+    assert released(meanwhile_another) == Released(0)
+    assert (meanwhile, len(webhooks.queue.waiting)) == ([Released(3)], 3)

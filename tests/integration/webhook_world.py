@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 from botocore.config import Config
@@ -50,11 +50,21 @@ class Waiting:
 
 
 class Calls:
-    """What was called, in order, and where the process is killed."""
+    """What was called, in order, and where the process is killed, with all its threads."""
 
     def __init__(self) -> None:
         self.made: list[str] = []
         self.cut: Cut | None = None
+        self._killed = False
+        self._lock = Lock()
+        self._under_way = local()
+
+    @contextmanager
+    def process(self) -> Iterator[None]:
+        """A process that may be killed; all its threads have ended when it has."""
+        with suppress(Crash):
+            yield
+        self._killed = False
 
     @contextmanager
     def during(self, name: str) -> Iterator[None]:
@@ -63,15 +73,21 @@ class Calls:
         self.end()
 
     def begin(self, name: str) -> None:
-        self.made.append(name)
+        with self._lock:
+            if self._killed:
+                raise Crash
+            self._under_way.number = len(self.made)
+            self.made.append(name)
         self._kill(after=False)
 
     def end(self) -> None:
         self._kill(after=True)
 
     def _kill(self, *, after: bool) -> None:
-        if self.cut == Cut(len(self.made) - 1, after):
-            raise Crash
+        with self._lock:
+            self._killed = self._killed or self.cut == Cut(self._under_way.number, after)
+            if self._killed:
+                raise Crash
 
 
 class MemoryQueue(DeliveryQueue):
@@ -189,7 +205,7 @@ class World:
             self.clock.at_ms = max(self.clock(), next_ms)
             if self.clock() % MINUTE_MS == 0:
                 self.released_ms = self.clock()
-                with suppress(Crash):
+                with self.calls.process():
                     release(self.counted, self.queue, at_ms=self.clock(), has_time=always)
         self.clock.at_ms = ends_ms
 
@@ -210,7 +226,7 @@ class World:
         while visible := [one for one in queue if one.visible_ms <= self.clock()]:
             for one in visible:
                 one.visible_ms = self.clock() + VISIBILITY_MS
-                with suppress(Crash):
+                with self.calls.process():
                     handle(one.content)
                     queue.remove(one)
 

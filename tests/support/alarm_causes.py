@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from promptmill.clock import now_ms
 from promptmill.events.webhooks.answer import Answer, SendError
+from promptmill.events.webhooks.deliveries.store import DeliveryStore
+from promptmill.events.webhooks.schedule import DAY_MS, MINUTE_MS
 from tests.support.alarms import Watched, physical_id, watched_on
 from tests.support.api import eventually
-from tests.support.in_process import logical_id
+from tests.support.deliveries import a_delivery
+from tests.support.in_process import in_process, logical_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,8 +143,25 @@ def nobody_reading(stack: Stack, queue_url: str) -> Iterator[None]:
             functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
+def release_without_time(stack: Stack) -> None:
+    """Runs what releases deliveries, as of a day on which one is due and nobody else releases it, with no time left."""
+    at_ms = now_ms() + DAY_MS
+    deliveries, delivery = DeliveryStore(stack.webhooks_table, stack.client("dynamodb")), a_delivery(at_ms=at_ms)
+    deliveries.add(delivery, at_ms=at_ms)
+    with in_process(stack, "release_deliveries") as release:
+        release.handler({}, NoTimeLeft(), at_ms=at_ms + MINUTE_MS)
+    deliveries.forget_page(delivery.webhook_id)
+
+
 class GoneReceiver:
     """What answers every webhook that there is nothing here any more."""
 
     def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         return Answer(duration_ms=1, status_code=410, error=SendError.ANSWERED_4XX)
+
+
+class NoTimeLeft:
+    """What Lambda tells a function of a call that is about to be over."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 0

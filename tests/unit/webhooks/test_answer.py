@@ -22,6 +22,9 @@ NOW_MS = epoch_ms("2026-11-21T10:00:00.000Z")
         ("Mon, 23 Nov 2026 10:00:00 GMT", 86400),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 86400),
+        ("Saturday, 21-Nov-26 10:00:30 GMT", 30),
+        ("Sat Nov 21 10:00:30 2026", 30),
+        ("Sun Nov  1 10:00:30 2026", 0),
     ],
 )
 def test_a_date_is_the_time_until_it_from_none_to_a_day(date: str, expected: int) -> None:
@@ -42,7 +45,22 @@ NO_DATES = (
 )
 
 
-@pytest.mark.parametrize("text", ["", " ", "-1", "+1", "1.5", "1e3", "0x10", "1_000", "²", "١٢", "9" * 5000, *NO_DATES])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0" * 5000, 0),
+        ("0" * 5000 + "7", 7),
+        ("086399", 86399),
+        ("100000", 86400),
+        ("9" * 19, 86400),
+        ("9" * 5000, 86400),
+    ],
+)
+def test_seconds_may_have_any_number_of_digits(text: str, expected: int) -> None:
+    assert seconds_to_wait(text, now_ms=NOW_MS) == expected
+
+
+@pytest.mark.parametrize("text", ["", " ", "-1", "+1", "1.5", "1e3", "0x10", "1_000", "²", "١٢", *NO_DATES])
 def test_what_is_neither_seconds_nor_a_date_asks_for_nothing(text: str) -> None:
     assert seconds_to_wait(text, now_ms=NOW_MS) is None
 

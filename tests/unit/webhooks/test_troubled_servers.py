@@ -18,6 +18,7 @@ from tests.unit.webhooks.wire import BODY, HEADERS, Connections, Names
 SHORT_SECONDS = 0.3
 # What a busy machine may come late.
 LEEWAY_MS = 2000
+MORE_THAN_IS_BUFFERED = bytes(32 * 1024 * 1024)
 
 
 @pytest.fixture
@@ -102,8 +103,32 @@ def test_a_server_that_does_not_read_the_request_is_given_up_at_the_deadline(
             return wrapped
 
         with Loopback(hold) as loopback:
-            assert_timed_out(hasty, f"https://localhost:{loopback.port}/", bytes(32 * 1024 * 1024))
+            assert_timed_out(hasty, f"https://localhost:{loopback.port}/", MORE_THAN_IS_BUFFERED)
             gone.set()
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "retry_after_seconds"),
+    [(http_answer(410), 410, None), (http_answer(503, {"Retry-After": "90"}), 503, 90)],
+)
+def test_what_is_answered_without_reading_the_request_can_be_seen(
+    sender: WebhookSender, certificates: Path, head: bytes, status: int, retry_after_seconds: int | None
+) -> None:
+    with Receiver(certificates) as receiver:
+
+        def answer_at_once(sock: socket.socket) -> socket.socket:
+            with receiver.context.wrap_socket(sock, server_side=True) as wrapped:
+                wrapped.sendall(head)
+            raise OSError
+
+        with Loopback(answer_at_once) as loopback:
+            answers = (
+                sender.send(f"https://localhost:{loopback.port}/", MORE_THAN_IS_BUFFERED, HEADERS) for _ in range(30)
+            )
+            # With the connection, a system may drop what came over it and was not read yet.
+            seen = next((answer for answer in answers if answer.status_code is not None), None)
+    assert seen is not None
+    assert (seen.status_code, seen.retry_after_seconds) == (status, retry_after_seconds)
 
 
 def test_a_name_server_that_does_not_answer_is_not_waited_for() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
 
 MAX_RETRY_AFTER_SECONDS = 24 * 3600
-# RFC 9110, section 5.6.7: the one form of a date that is still written.
-_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
+# RFC 9110, section 5.6.7: the form that is written, and the two that are still to be read.
+_HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
+# Six digits of seconds are more than a day, whatever follows.
+_SECONDS = re.compile(r"0*([0-9]{1,6})[0-9]*")
 
 
 class SendError(StrEnum):
@@ -62,12 +65,18 @@ def error_of_status(status_code: int) -> SendError | None:
 
 def seconds_to_wait(retry_after: str, *, now_ms: int) -> int | None:
     """What a ``Retry-After`` header asks for, in seconds or as a date; None for anything else."""
-    if re.fullmatch(r"[0-9]{1,18}", retry_after):
-        seconds = int(retry_after)
+    if asked := _SECONDS.fullmatch(retry_after):
+        seconds = int(asked[1])
     else:
-        try:
-            date = datetime.strptime(retry_after, _HTTP_DATE).replace(tzinfo=UTC)
-        except ValueError:
+        date = _date(retry_after)
+        if date is None:
             return None
         seconds = math.ceil(date.timestamp() - now_ms / 1000)
     return max(0, min(seconds, MAX_RETRY_AFTER_SECONDS))
+
+
+def _date(text: str) -> datetime | None:
+    for form in _HTTP_DATES:
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+    return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptmill.events.webhooks.payload import delivery_of
+from promptmill.parallel import in_parallel
 
 if TYPE_CHECKING:
     from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
@@ -25,12 +26,16 @@ class FanOut:
     def spread(self, event: Event, *, at_ms: int) -> int:
         """Stores a delivery for each webhook of the event's owner, and of everybody, that it is for, and asks for it.
 
-        How many are new: an event that comes again is stored for nobody twice. What was stored and not asked for is
-        released later. Raises ``StoreUnavailable`` and ``QueueUnavailable``.
+        How many are new: an event that comes again is stored for nobody twice while its delivery is kept. What was
+        stored and not asked for is released later. Raises ``StoreUnavailable`` and ``QueueUnavailable``.
         """
-        new = 0
-        for webhook_id, names in sorted(self.endpoints.subscribers(event.owner).items()):
-            if event.name in names and self.deliveries.add(delivery_of(event, webhook_id, at_ms=at_ms), at_ms=at_ms):
-                self.queue.send(webhook_id, event.id)
-                new += 1
-        return new
+        subscribers = self.endpoints.subscribers(event.owner)
+        meant = sorted(webhook_id for webhook_id, names in subscribers.items() if event.name in names)
+
+        def add(webhook_id: str) -> bool:
+            if not self.deliveries.add(delivery_of(event, webhook_id, at_ms=at_ms), at_ms=at_ms):
+                return False
+            self.queue.send(webhook_id, event.id)
+            return True
+
+        return sum(in_parallel(add, meant))

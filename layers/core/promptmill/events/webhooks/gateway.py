@@ -15,7 +15,6 @@ import threading
 from functools import cache, partial
 from http import HTTPStatus
 from http.client import HTTPSConnection
-from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -90,8 +89,7 @@ class WebhookSender:
                 sock.settimeout(deadline.remaining_seconds() or _NO_TIME_SECONDS)
                 with deadline.cutting(partial(hang_up, sock)):
                     sock.do_handshake()
-                    _post(sock, target, body, headers)
-                    return _read_head(sock)
+                    return _answered(sock, target, body, headers)
         except OSError as failure:
             raise _NotSent(_error_of(failure)) from None
 
@@ -100,7 +98,7 @@ class WebhookSender:
         if target.is_loopback:
             return [_LOOPBACK_ADDRESS]
         addresses = [target.host] if host_address(target.host) else self._resolved(target.host, deadline)
-        if not all(is_public(ip_address(address)) for address in addresses):
+        if not all((found := host_address(address)) and is_public(found) for address in addresses):
             raise _NotSent(SendError.ADDRESS_NOT_PUBLIC)
         return addresses
 
@@ -110,7 +108,8 @@ class WebhookSender:
         def look_up() -> None:
             try:
                 found.put(self._resolve(host))
-            except OSError:
+            # A UnicodeError is about a name that none can have.
+            except (OSError, UnicodeError):
                 found.put([])
 
         threading.Thread(target=look_up, daemon=True).start()
@@ -157,6 +156,18 @@ def _context(authorities: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=authorities)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _answered(sock: ssl.SSLSocket, target: Target, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+    """Sends the request and reads the head of its answer."""
+    try:
+        _post(sock, target, body, headers)
+    except OSError:
+        # Who answers without reading the request may close before it is sent, and the answer may have arrived.
+        with contextlib.suppress(OSError):
+            return _read_head(sock)
+        raise
+    return _read_head(sock)
 
 
 def _post(sock: ssl.SSLSocket, target: Target, body: bytes, headers: Mapping[str, str]) -> None:

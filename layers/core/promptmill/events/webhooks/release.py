@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from promptmill.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
-    from promptmill.events.webhooks.deliveries.store import DeliveryStore
+    from promptmill.events.webhooks.deliveries.store import DeliveryStore, Overdue
 
 PAGE_SIZE = 100
 
 
-def release(deliveries: DeliveryStore, queue: DeliveryQueue, *, at_ms: int, has_time: Callable[[], bool]) -> int:
-    """Asks for the attempts that are due, the longest overdue first, while there is time; for how many it did.
+@dataclass(frozen=True, slots=True)
+class Released:
+    """How many attempts were asked for, and whether time ran out before all that were due were."""
+
+    count: int
+    cut_short: bool = False
+
+
+def release(deliveries: DeliveryStore, queue: DeliveryQueue, *, at_ms: int, has_time: Callable[[], bool]) -> Released:
+    """Asks for the attempts that are due, the longest overdue first, while there is time; what it came to.
 
     Two at a time ask for each once. Raises ``StoreUnavailable`` and ``QueueUnavailable``; what was not asked for is
     found again some minutes later.
     """
-    released = 0
+
+    def ask(overdue: Overdue) -> bool | None:
+        """Whether it asked; None when there was no time to."""
+        if not has_time():
+            return None
+        if not deliveries.look_later(overdue, at_ms=at_ms):
+            return False
+        queue.send(overdue.webhook_id, overdue.delivery_id)
+        return True
+
+    count = 0
     for page in deliveries.overdue(at_ms=at_ms, page_size=PAGE_SIZE):
-        for overdue in page:
-            if not has_time():
-                return released
-            if deliveries.look_later(overdue, at_ms=at_ms):
-                queue.send(overdue.webhook_id, overdue.delivery_id)
-                released += 1
-    return released
+        asked = in_parallel(ask, page)
+        count += asked.count(True)
+        if None in asked:
+            return Released(count, cut_short=True)
+    return Released(count)
