@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 REFUSED = 1
 INTERRUPTED = 128 + signal.SIGINT
-ENDED = 128 + signal.SIGTERM
 
 R = TypeVar("R")
 
@@ -94,9 +93,20 @@ def confirm(question: str, *, assumed: bool) -> None:
 
 
 def unwind_when_ended() -> None:
-    """Has SIGTERM unwind the command, as Ctrl-C does, so that it cleans up behind itself."""
+    """Has SIGTERM and a terminal that is closed unwind the command, as Ctrl-C does, so that it cleans up behind itself.
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        sys.exit(ENDED)
+    Who started it with ``nohup`` wants it to go on without its terminal.
+    """
+    terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            # What is said while it cleans up would be an error of a terminal that is gone.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for terminal in terminals:
+                os.dup2(nowhere, terminal)
+        sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, end)

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from local.sam import CREDENTIALS
 from local.stack import ROOT, Stack
-from operations.__main__ import operations
+from operations.program import operations
 from operations.dead_letters import PARKED
 from operations.deployment import find_deployment
 from promptmill.analytics.store import RollupStore

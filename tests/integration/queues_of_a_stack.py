@@ -9,7 +9,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from operations.__main__ import operations
+from operations.program import operations
 from operations.deployment import Deployment, Resource
 from promptmill.clock import new_id, now_ms, random_hex
 from promptmill.events.names import EventName

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from operations.__main__ import operations
+from operations.program import operations
 from operations.deployment import Deployment, Resource
 from promptmill.clock import now_ms, random_hex
 from promptmill.events.webhooks.model import Delivery, DeliveryStatus, DisabledReason, Webhook, disabled

@@ -7,7 +7,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from operations.__main__ import operations
+from operations.program import operations
 from operations.deployment import Deployment
 from operations.journal import Journal
 from promptmill.clock import epoch_ms
