@@ -9,8 +9,8 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from operations.program import operations
 from operations.deployment import Deployment, Resource
+from operations.program import operations
 from promptmill.clock import new_id, now_ms, random_hex
 from promptmill.events.names import EventName
 from tests.integration.tables import client
