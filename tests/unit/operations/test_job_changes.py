@@ -93,12 +93,12 @@ def test_one_that_no_longer_matches_when_its_turn_comes_is_left_alone() -> None:
 def test_what_aws_refuses_for_one_does_not_stop_the_others() -> None:
     stage = Stage()
     jobs = [stage.has() for _ in range(3)]
-    throttled = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+    throttled = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "PutLogEvents")
 
     class Throttled(MemoryJournal):
         def note(self, command: str, **ids: str) -> None:
             if ids["job_id"] == jobs[1].id:
-                raise ClientError(throttled, "PutLogEvents")
+                raise throttled
 
     stage.deployment.journal = Throttled()
     result = stage.run("jobs", "cancel", *(job.id for job in jobs), "--json")
