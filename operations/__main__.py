@@ -1,41 +1,26 @@
 """``promptmill``, also ``python -m operations``: what operators do to a stage of an account, or to the local stack.
 
-Status 0: done. 1: refused, or not possible right now; standard error says why. 2: wrong usage. 130: interrupted by
-Ctrl-C, 143: ended by SIGTERM.
+Status 0: done. 1: refused, or not possible right now; standard error says why, and with ``--json`` the results of the
+things that were refused. 2: wrong usage. 130: interrupted by Ctrl-C, 143: ended by SIGTERM, 129: its terminal was
+closed.
 """
 
 from __future__ import annotations
 
-import click
-
-from operations.analytics import analytics
-from operations.command import OperatorGroup, unwind_when_ended
-from operations.dlq import dlq
-from operations.events import events
-from operations.executions import executions
-from operations.jobs import jobs
-from operations.keys import keys
-from operations.limits import limits
-from operations.webhooks import webhooks
-
-
-@click.group(cls=OperatorGroup, context_settings={"help_option_names": ["-h", "--help"]})
-def operations() -> None:
-    """Look at a stage of an account, or at the local stack, and repair what is wrong there.
-
-    Results are on standard output, all else on standard error. Status 0: done; 1: refused, or not possible right now;
-    2: wrong usage; 130: interrupted.
-    """
-
-
-for group in (analytics, dlq, events, executions, jobs, keys, limits, webhooks):
-    operations.add_command(group)
+import signal
+import sys
 
 
 def main() -> None:
-    """The entry point."""
-    unwind_when_ended()
-    operations(prog_name="promptmill")
+    """The entry point. Reading all commands takes so long that somebody may interrupt it."""
+    try:
+        from operations.command import unwind_when_ended
+        from operations.program import operations
+
+        unwind_when_ended()
+        operations(prog_name="promptmill")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -57,15 +57,21 @@ LIMITED = Form(
 
 
 class Length(click.ParamType):
-    """A length of time, such as ``90s`` or ``3d``, in milliseconds."""
+    """A length of time, such as ``90s`` or ``3d``, in milliseconds; ``longest``, one such text, bounds it."""
 
     name = "length"
+
+    def __init__(self, longest: str | None = None) -> None:
+        self._longest = longest
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         match = _LENGTH.fullmatch(value)
         if match is None:
             self.fail("a length of time is a number and s, m, h, d or w, such as 2h", param, ctx)
-        return int(match[1]) * _UNIT_MS[match[2]]
+        length_ms = _length_ms(match)
+        if self._longest is not None and length_ms > Length().convert(self._longest, None, None):
+            self.fail(f"it is {self._longest} at most", param, ctx)
+        return length_ms
 
 
 class Instant(click.ParamType):
@@ -75,8 +81,12 @@ class Instant(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if match := _LENGTH.fullmatch(value):
-            return now_ms() - int(match[1]) * _UNIT_MS[match[2]]
+            return now_ms() - _length_ms(match)
         try:
             return instant_ms(value)
         except ValueError:
             self.fail("a time is how long ago, such as 2h, or RFC 3339, such as 2026-11-21T10:00:00Z", param, ctx)
+
+
+def _length_ms(match: re.Match[str]) -> int:
+    return int(match[1]) * _UNIT_MS[match[2]]

@@ -6,6 +6,7 @@ import functools
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,14 +16,14 @@ from local.account import STAGES
 from operations.deployment import find_deployment
 from operations.output import Output
 from promptmill.errors import InvalidInput, PromptmillError
+from promptmill.gateway import error_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
 REFUSED = 1
 INTERRUPTED = 128 + signal.SIGINT
-ENDED = 128 + signal.SIGTERM
 
 R = TypeVar("R")
 
@@ -48,6 +49,27 @@ def sentence_of(error: PromptmillError) -> str:
         return "; ".join(f"{pointer.removeprefix('/')} {detail}" for pointer, detail in error.errors)
     cause = error.__cause__
     return f"{error.detail} ({cause})" if isinstance(cause, (BotoCoreError, ClientError)) else error.detail
+
+
+def refusal_of(error: PromptmillError | ClientError) -> dict[str, str]:
+    """What programs are told of a refusal, ours or AWS's: a code, and a sentence for people."""
+    if isinstance(error, PromptmillError):
+        return {"code": error.code, "detail": sentence_of(error)}
+    return {"code": error_code(error), "detail": str(error)}
+
+
+@contextmanager
+def usage_of(options: Mapping[str, str]) -> Iterator[None]:
+    """Turns what is wrong with a field into wrong usage of the option it came from.
+
+    ``options`` has the fields whose options are not called like them.
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        fields = [(pointer.removeprefix("/").partition("/")[0], detail) for pointer, detail in error.errors]
+        said = (f"--{options.get(name, name).replace('_', '-')} {detail}" for name, detail in fields)
+        raise click.UsageError("; ".join(said)) from error
 
 
 def on_a_stage(command: Callable[..., R]) -> Callable[..., R]:
@@ -94,9 +116,20 @@ def confirm(question: str, *, assumed: bool) -> None:
 
 
 def unwind_when_ended() -> None:
-    """Has SIGTERM unwind the command, as Ctrl-C does, so that it cleans up behind itself."""
+    """Has SIGTERM and a terminal that is closed unwind the command, as Ctrl-C does, so that it cleans up behind itself.
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        sys.exit(ENDED)
+    Who started it with ``nohup`` wants it to go on without its terminal.
+    """
+    terminals = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            # What is said while it cleans up would be an error of a terminal that is gone.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for terminal in terminals:
+                os.dup2(nowhere, terminal)
+        sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, end)

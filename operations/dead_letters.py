@@ -26,6 +26,8 @@ _SUFFIX = "DeadLetterQueue"
 _QUEUE = "AWS::SQS::Queue"
 _WORKFLOW = "AWS::StepFunctions::StateMachine"
 _MINUTE_SECONDS = 60
+# arn:partition:service:region:account:resource
+_ARN_PARTS = 6
 
 
 class Undeliverable(Exception):
@@ -91,7 +93,7 @@ class Letter:
 
     def event(self) -> tuple[str | None, str | None]:
         """The id and the name of the event it has or is about, each None where it says none."""
-        with suppress(KeyError, TypeError, ValueError):
+        with suppress(KeyError, RecursionError, TypeError, ValueError):
             content = json.loads(self.body)
             if "delivery_id" in content:
                 return str(content["delivery_id"]), None
@@ -166,14 +168,19 @@ def ages_seconds(deployment: Deployment, queues: Sequence[DeadLetterQueue], *, a
 def destination_of(letter: Letter, queue: DeadLetterQueue, resources: Mapping[str, Resource]) -> Destination:
     """Where a message of the queue belongs. Raises ``Undeliverable``."""
     if queue.belong_to is not None:
+        if queue.belong_to.kind is Kind.BUS:
+            parked_event(letter)
         return queue.belong_to
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     target = letter.attribute("TARGET_ARN")
     if target is None:
         raise Undeliverable("it does not say which target did not take it")
+    arn = target.split(":", _ARN_PARTS - 1)
+    if len(arn) < _ARN_PARTS:
+        raise Undeliverable(f"the target that did not take it, {target}, is no ARN")
     for name, resource in resources.items():
         # A queue's ARN and its URL both end with its name, which is one of the stack's own.
-        if resource.type == _QUEUE and target.split(":")[2] == "sqs" and _last(resource.id) == _last(target):
+        if resource.type == _QUEUE and arn[2] == "sqs" and _last(resource.id) == _last(target):
             return Destination(Kind.QUEUE, name, resource.id)
         if resource.type == _WORKFLOW and resource.id == target:
             return Destination(Kind.WORKFLOW, name, resource.id)
@@ -181,11 +188,15 @@ def destination_of(letter: Letter, queue: DeadLetterQueue, resources: Mapping[st
 
 
 def parked_event(letter: Letter) -> tuple[EventName, dict[str, Any]]:
-    """The event in a message of ``ParkedEventsQueue``, a PutEvents entry. Raises ``Undeliverable``."""
+    """The event in a message of ``ParkedEventsQueue``, a PutEvents entry, with an id. Raises ``Undeliverable``."""
     try:
         entry = json.loads(letter.body)
         name, detail = EventName(entry["DetailType"]), json.loads(entry["Detail"])
-    except (KeyError, TypeError, ValueError) as error:
+        # Lone surrogates are JSON, and cannot be sent.
+        json.dumps(detail, ensure_ascii=False).encode()
+        if not isinstance(detail["metadata"]["id"], str):
+            raise Undeliverable("its event has no id")
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise Undeliverable("it is no event of ours") from error
     return name, detail
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-from botocore.exceptions import ClientError
 
-from operations.command import REFUSED, dry_run_option, marked, on_a_stage, sentence_of
-from operations.dead_letters import Undeliverable, ages_seconds, destination_of, find_queue, find_queues
+from operations.command import REFUSED, dry_run_option, marked, on_a_stage
+from operations.dead_letters import Kind, Undeliverable, ages_seconds, destination_of, find_queue, find_queues
 from operations.redriving import Reading, send
 from promptmill.clock import now_ms, timestamp
-from promptmill.errors import PromptmillError
-from promptmill.gateway import error_code
 
 if TYPE_CHECKING:
-    from operations.dead_letters import DeadLetterQueue, Letter
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from operations.dead_letters import DeadLetterQueue, Destination, Letter
     from operations.deployment import Deployment
     from operations.output import Output
 
@@ -91,24 +90,22 @@ def redrive(
     total = queue.messages if limit is None else min(limit, queue.messages)
     count, are_all_taken = 0, True
     with _reading(deployment, queue) as reading, output.progress("messages redriven", total) as shown:
-        for letter in reading.letters(limit=limit):
-            count += 1
-            try:
-                destination = destination_of(letter, queue, deployment.resources)
-                if not dry_run:
-                    send(deployment, letter, destination, is_its_own=queue.belong_to is not None)
-            except (Undeliverable, PromptmillError, ClientError) as error:
-                are_all_taken = False
-                code, why = _said(error)
-                document = {**_about(letter), "error": {"code": code, "detail": why}}
-                output.refuse(document, f"{_called(letter)} stays: {why.removesuffix('.')}.")
-            else:
-                if not dry_run:
-                    reading.delete(letter)
-                goes = "would go" if dry_run else "went"
-                document = {**_about(letter), "to": destination.name, **marked(dry_run=dry_run)}
-                output.say(document, f"{_called(letter)} {goes} to {destination.name}.")
-            shown.advance()
+        for letters in _together(queue, reading.batches(limit=limit)):
+            destinations, refusals = _hand_on(deployment, queue, letters, dry_run=dry_run)
+            for letter in letters:
+                if refusal := refusals.get(letter.id):
+                    why = refusal["detail"].removesuffix(".")
+                    output.refuse({**_about(letter), "error": refusal}, f"{_called(letter)} stays: {why}.")
+                else:
+                    name = destinations[letter.id].name
+                    goes = "would go" if dry_run else "went"
+                    document = {**_about(letter), "to": name, **marked(dry_run=dry_run)}
+                    output.say(document, f"{_called(letter)} {goes} to {name}.")
+            if not dry_run:
+                reading.delete(letter for letter in letters if letter.id not in refusals)
+            count += len(letters)
+            are_all_taken = are_all_taken and not refusals
+            shown.advance(len(letters))
     if count == 0 and not output.as_json:
         output.remark(f"{queue.name} is empty.")
     if not are_all_taken:
@@ -138,7 +135,7 @@ def discard(
             if letter.id in left:
                 if not dry_run:
                     deployment.journal.note("dlq discard", queue=queue.name, message_id=letter.id)
-                    reading.delete(letter)
+                    reading.delete([letter])
                 is_gone = "would be deleted" if dry_run else "is deleted"
                 output.say({**_about(letter), **marked(dry_run=dry_run)}, f"{_called(letter)} {is_gone}.")
                 del left[letter.id]
@@ -155,11 +152,32 @@ def _reading(deployment: Deployment, queue: DeadLetterQueue) -> Reading:
     return Reading(deployment.client("sqs"), queue.url, began_ms=now_ms())
 
 
-def _said(error: Undeliverable | PromptmillError | ClientError) -> tuple[str, str]:
-    """A code for programs, and what is wrong."""
-    if isinstance(error, PromptmillError):
-        return error.code, sentence_of(error)
-    return error_code(error) if isinstance(error, ClientError) else "undeliverable", str(error)
+def _together(queue: DeadLetterQueue, batches: Iterable[list[Letter]]) -> Iterator[list[Letter]]:
+    """The messages that are sent in one request: of events for the bus all of a batch, of others each by itself."""
+    is_for_bus = queue.belong_to is not None and queue.belong_to.kind is Kind.BUS
+    for batch in batches:
+        yield from [batch] if is_for_bus else ([letter] for letter in batch)
+
+
+def _hand_on(
+    deployment: Deployment, queue: DeadLetterQueue, letters: Sequence[Letter], *, dry_run: bool
+) -> tuple[dict[str, Destination], dict[str, dict[str, str]]]:
+    """Sends messages that are sent together to where they belong.
+
+    By their ids, where each belongs that belongs somewhere, and why each stays that does.
+    """
+    destinations: dict[str, Destination] = {}
+    refusals: dict[str, dict[str, str]] = {}
+    for letter in letters:
+        try:
+            destinations[letter.id] = destination_of(letter, queue, deployment.resources)
+        except Undeliverable as error:
+            refusals[letter.id] = {"code": "undeliverable", "detail": str(error)}
+    if destinations and not dry_run:
+        going = [letter for letter in letters if letter.id in destinations]
+        (destination,) = set(destinations.values())
+        refusals |= send(deployment, going, destination, is_its_own=queue.belong_to is not None)
+    return destinations, refusals
 
 
 def _about(letter: Letter) -> dict[str, Any]:

@@ -55,11 +55,13 @@ def cancel(
 ) -> None:
     """Cancel the jobs JOB_IDS, or all that are not over and match the filters.
 
-    A job is canceled at once and for good: its execution is stopped and its event sent.
+    A job is canceled at once and for good: its execution is stopped and its event sent. One that was found, and matches
+    no more when its turn comes, is left alone.
     """
     if bool(job_ids) is (query != JobQuery()):
         raise click.UsageError("Name jobs, or say by filters which to cancel; not both.")
-    chosen: Sequence[str] = job_ids or _found(deployment, output, query)
+    wanted = query if query.statuses else replace(query, statuses=OPEN)
+    chosen: Sequence[str] = job_ids or _found(deployment, output, wanted)
     if not chosen:
         output.remark("No such jobs.")
         return
@@ -74,6 +76,9 @@ def cancel(
                 raise JobSettled(f"The job is {job.status} already.")
             document = {"status": job.status.value, **marked(dry_run=True)}
             return document, f"{job_id} would be canceled; it is {job.status}."
+        if not job_ids and not wanted.matches(job := deployment.jobs.get(job_id, None)):
+            document = {"status": job.status.value, "left_alone": True}
+            return document, f"{job_id} is left alone; it is {job.status} by now."
         deployment.journal.note("jobs cancel", job_id=job_id)
         done = deployment.settlement.cancel(job_id, None, at_ms=now_ms())
         left = "" if done.concluded else " The sweeper still has to stop its execution, or to send its event."
@@ -153,7 +158,5 @@ def caller_of(operator: str) -> Caller:
 
 
 def _found(deployment: Deployment, output: Output, query: JobQuery) -> list[str]:
-    """The jobs that are not over and match."""
     with output.progress("jobs looked at") as shown:
-        open_query = query if query.statuses else replace(query, statuses=OPEN)
-        return [job.id for job in find_jobs(deployment, open_query, at_ms=now_ms(), looked_at=shown.advance)]
+        return [job.id for job in find_jobs(deployment, query, at_ms=now_ms(), looked_at=shown.advance)]

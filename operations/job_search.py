@@ -2,7 +2,8 @@
 
 An owner's jobs are found through the owner's index. Jobs that are not over are found through the index of open jobs:
 those too that have no execution, or one that ended without them. All others are found through their executions, which
-Step Functions lists for 90 days; a job that was never started has none, and is found as its owner's.
+Step Functions lists for 90 days; a job that was never started has none, and is found as its owner's. So is a job that
+was ended from outside and whose execution could not be stopped, where only jobs are asked for that did not succeed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from promptmill.jobs.model import Job
 
 OPEN = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
-# Their executions end in Fail or are stopped.
+# Their executions end in Fail or are stopped, but for one that neither who settled the job nor it itself could stop: it
+# ends in JobAlreadySettled. To find that one too, every job that succeeded would have to be read.
 _NEVER_SUCCEED = frozenset({JobStatus.FAILED, JobStatus.CANCELED, JobStatus.EXPIRED})
 _PAGE = 100
 _DAY_MS = 86_400_000

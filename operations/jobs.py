@@ -47,7 +47,8 @@ def list_jobs(deployment: Deployment, output: Output, *, query: JobQuery, limit:
     """List jobs of everybody, newest first.
 
     Without --owner, jobs that are over are found through their executions, which are listed for 90 days. A job that
-    was never started has none, so it is listed with its --owner only.
+    was never started has none, so it is listed with its --owner only; as is, by a --status other than succeeded, a job
+    whose execution could not be stopped when the job was ended.
     """
     with output.progress("jobs looked at") as shown:
         found = find_jobs(deployment, query, at_ms=now_ms(), looked_at=shown.advance)

@@ -6,6 +6,8 @@ import contextlib
 import json
 from typing import Any
 
+import click
+
 from promptmill.clock import now_ms, timestamp
 
 
@@ -21,7 +23,8 @@ class Journal:
     def note(self, command: str, **ids: str) -> None:
         """Notes a change that is about to be tried: what cannot be noted is not done.
 
-        Ids and names, never secrets or content. Raises botocore's errors.
+        Ids and names, never secrets or content. Raises botocore's errors, and a ``ClickException`` for a line that
+        CloudWatch leaves out, as it does with those too far from its own time, within a 200.
         """
         at_ms = now_ms()
         at = timestamp(at_ms)
@@ -32,4 +35,6 @@ class Journal:
                 self._client.create_log_stream(logGroupName=self._log_group, logStreamName=stream)
             self._stream = stream
         event = {"timestamp": at_ms, "message": json.dumps(line | ids)}
-        self._client.put_log_events(logGroupName=self._log_group, logStreamName=stream, logEvents=[event])
+        answer = self._client.put_log_events(logGroupName=self._log_group, logStreamName=stream, logEvents=[event])
+        if "rejectedLogEventsInfo" in answer:
+            raise click.ClickException("The function log did not take the note: is this machine's clock right?")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from operations.arguments import KEY_ID, USER, Length
-from operations.command import dry_run_option, marked, on_a_stage
+from operations.command import dry_run_option, marked, on_a_stage, usage_of
 from operations.several import each
 from promptmill.clock import now_ms, timestamp
 from promptmill.http.admin_requests import CreateApiKey, new_key
@@ -38,7 +38,9 @@ def keys() -> None:
 @click.option("--name", required=True, help="What it is for, for people.")
 @click.option("--owner", type=USER, required=True, help="The user whom jobs made with it belong to.")
 @click.option("--scope", "scopes", type=click.Choice(list(Scope)), multiple=True, required=True, help="What it may do.")
-@click.option("--expires-in", "life_ms", type=Length(), help="How long it is good for, such as 90d; else 365 days.")
+@click.option(
+    "--expires-in", "life_ms", type=Length("730d"), help="How long it is good for, such as 90d; else 365 days."
+)
 @dry_run_option
 @on_a_stage
 def create(
@@ -57,7 +59,8 @@ def create(
     """
     at_ms, secret = now_ms(), new_secret()
     expires_at = None if life_ms is None else timestamp(at_ms + life_ms)
-    wanted = validated({"name": name, "owner": owner, "scopes": scopes, "expires_at": expires_at}, CreateApiKey)
+    with usage_of({"scopes": "scope", "expires_at": "expires_in"}):
+        wanted = validated({"name": name, "owner": owner, "scopes": scopes, "expires_at": expires_at}, CreateApiKey)
     key = new_key(wanted, owner=owner, secret=secret, at_ms=at_ms)
     if dry_run:
         deployment.overrides.get(owner)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from operations.arguments import LIMITED, SUBJECT
-from operations.command import dry_run_option, marked, on_a_stage
+from operations.command import dry_run_option, marked, on_a_stage, usage_of
 from promptmill.clock import is_id, now_ms, timestamp
 from promptmill.http.admin_requests import SetLimits
 from promptmill.http.body import validated
@@ -59,7 +59,8 @@ def set_limits(
     named = {name: value for name, value in wanted.items() if value is not None}
     if bool(named) is reset:
         raise click.UsageError("Name limits to set, or --reset; not both.")
-    own = validated(named, SetLimits).model_dump_json(exclude_none=True)
+    with usage_of({}):
+        own = validated(named, SetLimits).model_dump_json(exclude_none=True)
     before = deployment.overrides.get(subject)
     if not dry_run:
         deployment.journal.note("limits set", subject=subject)

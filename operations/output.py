@@ -185,12 +185,15 @@ def cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with control characters and lone surrogates spelt out, but for line breaks.
+    """The text with control and format characters and lone surrogates spelt out, but for line breaks.
 
-    Prompts, results and names are what somebody wrote: the ones would steer the terminal, the others cannot be written.
+    Prompts, results and names are what somebody wrote. Control characters would steer the terminal, format characters
+    hide text or turn its direction (https://trojansource.codes), and lone surrogates cannot be written.
     """
     return "".join(
-        one if one == "\n" or unicodedata.category(one) not in {"Cc", "Cs"} else one.encode("unicode_escape").decode()
+        one
+        if one == "\n" or unicodedata.category(one) not in {"Cc", "Cf", "Cs"}
+        else one.encode("unicode_escape").decode()
         for one in text
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from botocore.exceptions import ClientError
 
-from operations.command import REFUSED, sentence_of
+from operations.command import REFUSED, refusal_of
 from promptmill.errors import PromptmillError
 
 if TYPE_CHECKING:
@@ -25,18 +26,19 @@ def each(
 ) -> None:
     """Acts on each id and says at once what came of it: the fields ``act`` returns beside the id, or its sentence.
 
-    ``name`` is what the id is called in a result. One that is refused does not stop the others; the command then ends
-    with status 1. What was done before an interruption has been said.
+    ``name`` is what the id is called in a result. One that is refused, by us or by AWS, does not stop the others; the
+    command then ends with status 1. Raises botocore's errors where AWS cannot be asked at all. What was done before
+    that, or before an interruption, has been said.
     """
     are_all_done = True
     with output.progress(progress, len(ids)) as shown:
         for one in ids:
             try:
                 document, sentence = act(one)
-            except PromptmillError as error:
+            except (PromptmillError, ClientError) as error:
                 are_all_done = False
-                detail = sentence_of(error)
-                output.refuse({name: one, "error": {"code": error.code, "detail": detail}}, f"{one}: {detail}")
+                refusal = refusal_of(error)
+                output.refuse({name: one, "error": refusal}, f"{one}: {refusal['detail']}")
             else:
                 output.say({name: one, **document}, sentence)
             shown.advance()

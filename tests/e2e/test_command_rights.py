@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 
 from local.sam import CREDENTIALS
 from local.stack import ROOT, Stack
-from operations.__main__ import operations
 from operations.dead_letters import PARKED
 from operations.deployment import find_deployment
+from operations.program import operations
 from promptmill.analytics.store import RollupStore
 from promptmill.clock import new_id, now_ms, random_hex, timestamp
 from promptmill.events.names import EventName

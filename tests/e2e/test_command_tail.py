@@ -68,13 +68,14 @@ def test_a_job_s_events_are_seen_as_they_come_until_ctrl_c(stack: Stack, api: Ap
     assert "prompt.created" not in terminal.shown
 
 
-def test_a_tail_that_is_terminated_removes_its_queue(stack: Stack, shell: Shell) -> None:
+@pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_tail_that_is_ended_removes_its_queue(stack: Stack, shell: Shell, end: signal.Signals, status: int) -> None:
     with shell.terminal("events", "tail", columns=200) as terminal:
         terminal.waits_for("Listening")
         owner = publish(stack)["owner"]
         terminal.waits_for(owner)
-        terminal.process.send_signal(signal.SIGTERM)
-        assert terminal.ends() == 143
+        terminal.process.send_signal(end)
+        assert terminal.ends() == status
     assert "Traceback" not in terminal.shown
 
 

@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
 from click.testing import CliRunner, Result
 
-from operations.__main__ import operations
 from operations.deployment import Deployment, Resource
+from operations.program import operations
 from promptmill.clock import new_id, now_ms, random_hex
 from promptmill.events.names import EventName
+from promptmill.events.publish import EventBus
 from tests.integration.tables import client
 from tests.support.interactions import an_interaction
-from tests.unit.jobs.settling import FakeBus
 from tests.unit.operations.stage import MemoryJournal
 
 SOURCES = {"DeliveriesQueue": "DeliveriesDeadLetterQueue", "AnalyticsQueue": "AnalyticsDeadLetterQueue"}
 OTHERS = ("EventDeadLetterQueue", "InteractionsDeadLetterQueue", "ParkedEventsQueue")
 ROLE = "arn:aws:iam::123456789012:role/interactions"
+BUS = "promptmill-dev"
 NOTHING = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+
+
+class Bus:
+    """EventBridge with one bus: ``refuses`` says which events, by their ids, it does not take.
+
+    ``before`` and ``after`` are called with each request.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[list[dict[str, str]]] = []
+        self.refuses: Callable[[str], bool] = lambda _event_id: False
+        self.before: Callable[[], None] = lambda: None
+        self.after: Callable[[], None] = lambda: None
+
+    def put_events(self, *, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self.before()
+        refused = [self.refuses(json.loads(entry["Detail"])["metadata"]["id"]) for entry in Entries]
+        taken = [entry for entry, is_refused in zip(Entries, refused, strict=True) if not is_refused]
+        assert {entry["EventBusName"] for entry in Entries} == {BUS}
+        self.requests.append(taken)
+        self.after()
+        return {"Entries": [{"ErrorCode": "ThrottlingException"} if one else {} for one in refused]}
+
+    @property
+    def published(self) -> list[tuple[str, dict[str, Any]]]:
+        """The events by their names."""
+        entries = chain.from_iterable(self.requests)
+        return [(entry["DetailType"], json.loads(entry["Detail"])) for entry in entries]
 
 
 class Queues:
@@ -44,7 +75,7 @@ class Queues:
         self.workflow = self.clients["stepfunctions"].create_state_machine(
             name=self.name, definition=NOTHING, roleArn=ROLE
         )["stateMachineArn"]
-        self.bus = FakeBus()
+        self.bus = Bus()
         self.journal = MemoryJournal()
 
     def arn(self, name: str) -> str:
@@ -96,7 +127,7 @@ class Queues:
         resources = {name: Resource("AWS::SQS::Queue", url) for name, url in self.urls.items()}
         workflow = Resource("AWS::StepFunctions::StateMachine", self.workflow)
         deployment.resources = {**resources, "InteractionsWorkflow": workflow}
-        deployment.bus = self.bus
+        deployment.bus = EventBus(BUS, self.bus)
         deployment.journal = self.journal
         return deployment
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from operations.__main__ import operations
 from operations.deployment import Deployment, Resource
+from operations.program import operations
 from promptmill.clock import now_ms, random_hex
 from promptmill.events.webhooks.model import Delivery, DeliveryStatus, DisabledReason, Webhook, disabled
 from tests.integration.tables import client

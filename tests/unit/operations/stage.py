@@ -7,9 +7,9 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from operations.__main__ import operations
 from operations.deployment import Deployment
 from operations.journal import Journal
+from operations.program import operations
 from promptmill.clock import epoch_ms
 from promptmill.errors import PromptmillError
 from promptmill.jobs.execution.gateway import Start

@@ -46,6 +46,12 @@ def test_any_other_text_is_no_length_of_time(text: str) -> None:
         Length().convert(text, None, None)
 
 
+def test_a_length_of_time_may_have_a_longest() -> None:
+    assert Length("2d").convert("48h", None, None) == 172_800_000
+    with pytest.raises(click.BadParameter, match="2d at most"):
+        Length("2d").convert("49h", None, None)
+
+
 def test_a_time_is_an_instant_or_how_long_ago() -> None:
     assert Instant().convert(AT, None, None) == AT_MS
     assert Instant().convert("2026-11-21T12:00:00+02:00", None, None) == AT_MS

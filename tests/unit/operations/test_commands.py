@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError, NoRegionError
 from click.testing import CliRunner
 
 from local.rendering import ROOT, read_template
-from operations.__main__ import main, operations
+from operations.__main__ import main
 from operations.deployment import find_deployment
+from operations.program import operations
 from promptmill import errors
 from tests.support.builders import a_job_id
 from tests.unit.operations.stage import Stage

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from promptmill import errors
-from promptmill.jobs.model import Job, ReplayMode
-from tests.support.builders import OTHER_OWNER, TEXT_RESULT, a_call, a_job_id
+from promptmill.jobs.model import Job, JobStatus, ReplayMode
+from tests.support.builders import AT_MS, OTHER_OWNER, TEXT_RESULT, a_call, a_job_id
 from tests.unit.execution.histories import History, failed_in
-from tests.unit.operations.stage import Stage
+from tests.unit.operations.stage import MemoryJournal, Stage
 
 
 def test_jobs_are_canceled_and_each_is_said() -> None:
@@ -69,6 +71,58 @@ def test_jobs_that_match_are_canceled_and_no_others() -> None:
     told = stage.results("jobs", "cancel", "--kind", "image", "--yes")
     assert {one["job_id"] for one in told} == {job.id for job in wanted}
     assert [stage.jobs.jobs[job.id] for job in spared] == spared
+
+
+def test_one_that_no_longer_matches_when_its_turn_comes_is_left_alone() -> None:
+    stage = Stage()
+    last, first = (stage.has("queued", id=a_job_id(at_ms)) for at_ms in (AT_MS, AT_MS + 1))
+
+    class Meanwhile(MemoryJournal):
+        def note(self, command: str, **ids: str) -> None:
+            super().note(command, **ids)
+            stage.jobs.jobs[last.id] = replace(last, status=JobStatus.RUNNING)
+
+    stage.deployment.journal = journal = Meanwhile()
+    result = stage.run("jobs", "cancel", "--status", "queued", "--yes")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{first.id} is canceled.\n{last.id} is left alone; it is running by now.\n"
+    assert stage.jobs.jobs[last.id].status is JobStatus.RUNNING
+    assert journal.lines == [("jobs cancel", {"job_id": first.id})]
+
+
+def test_what_aws_refuses_for_one_does_not_stop_the_others() -> None:
+    stage = Stage()
+    jobs = [stage.has() for _ in range(3)]
+    throttled = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "PutLogEvents")
+
+    class Throttled(MemoryJournal):
+        def note(self, command: str, **ids: str) -> None:
+            if ids["job_id"] == jobs[1].id:
+                raise throttled
+
+    stage.deployment.journal = Throttled()
+    result = stage.run("jobs", "cancel", *(job.id for job in jobs), "--json")
+    assert (result.exit_code, result.stderr) == (1, "")
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one.get("status") for one in told] == ["canceled", None, "canceled"]
+    assert told[1]["error"]["code"] == "ThrottlingException"
+    assert "Rate exceeded" in told[1]["error"]["detail"]
+    assert stage.jobs.jobs[jobs[1].id] == jobs[1]
+
+
+def test_without_credentials_nothing_more_is_tried() -> None:
+    stage = Stage()
+    jobs = [stage.has(), stage.has()]
+
+    class Nobody(MemoryJournal):
+        def note(self, command: str, **ids: str) -> None:
+            super().note(command, **ids)
+            raise NoCredentialsError
+
+    stage.deployment.journal = journal = Nobody()
+    result = stage.run("jobs", "cancel", *(job.id for job in jobs))
+    assert (result.exit_code, result.stdout, len(journal.lines)) == (1, "", 1)
+    assert "Unable to locate credentials" in result.stderr
 
 
 def test_without_a_terminal_or_a_yes_nothing_that_was_searched_for_is_canceled() -> None:

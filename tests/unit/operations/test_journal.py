@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 from botocore.exceptions import ClientError
 
@@ -27,6 +28,7 @@ class Logs:
 
     def __init__(self) -> None:
         self.lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.answer: dict[str, Any] = {}
         self.asked_for_streams = 0
 
     def create_log_stream(self, *, logGroupName: str, logStreamName: str) -> None:  # noqa: N803 - boto3's names
@@ -35,8 +37,9 @@ class Logs:
             raise StreamExists
         self.lines[logGroupName, logStreamName] = []
 
-    def put_log_events(self, *, logGroupName: str, logStreamName: str, logEvents: list[dict[str, Any]]) -> None:  # noqa: N803
+    def put_log_events(self, *, logGroupName: str, logStreamName: str, logEvents: list[dict[str, Any]]) -> Any:  # noqa: N803
         self.lines[logGroupName, logStreamName] += logEvents
+        return self.answer
 
 
 class NoJournal(Journal):
@@ -64,6 +67,13 @@ def test_each_change_is_a_line_that_says_who_made_it() -> None:
         said | {"command": "keys create", "key_id": "key_1", "owner": USER},
         said | {"command": "keys revoke", "key_id": "key_1"},
     ]
+
+
+def test_a_line_that_cloudwatch_takes_the_request_of_and_not_the_line_is_not_noted() -> None:
+    logs = Logs()
+    logs.answer = {"rejectedLogEventsInfo": {"tooNewLogEventStartIndex": 0}}
+    with pytest.raises(click.ClickException, match="clock"):
+        Journal("/promptmill/dev/functions", OPERATOR, logs).note("jobs cancel", job_id="job_1")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from promptmill.clock import epoch_ms, new_id, now_ms
 from promptmill.identity.api_keys.model import KEY_PREFIX
 from tests.unit.operations.stage import USER, Stage
@@ -48,12 +50,16 @@ def test_what_key_would_be_made_is_said_and_none_is() -> None:
     assert (stage.keys.keys, stage.journal.lines) == ({}, [])
 
 
-def test_a_key_that_cannot_be_is_refused_before_anything_is_noted() -> None:
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--expires-in", "731d"), ("--expires-in", "999999w"), ("--name", "x" * 101), ("--name", "one\ntwo")],
+)
+def test_a_key_that_cannot_be_is_wrong_usage_before_anything_is_noted(option: str, value: str, dry: list[str]) -> None:
     stage = Stage()
-    for arguments in (["--expires-in", "731d"], ["--name", "x" * 101], ["--name", "one\ntwo"]):
-        for dry in ([], ["--dry-run"]):
-            result = stage.run(*MAKE, *arguments, *dry)
-            assert (result.exit_code, result.stdout) == (1, "")
+    result = stage.run(*MAKE, option, value, *dry)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert option in result.stderr.partition("Error: ")[2]
     assert (stage.keys.keys, stage.journal.lines) == ({}, [])
 
 

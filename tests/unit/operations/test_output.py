@@ -103,8 +103,8 @@ def test_for_people_refusals_and_remarks_are_on_standard_error(capsys: pytest.Ca
 
 
 def test_a_terminal_is_not_steered_by_what_somebody_wrote(capsys: pytest.CaptureFixture[str]) -> None:
-    hostile = "\x1b]0;mine\x07 \x9b31m\rover\ttab \ud800"
-    shown = "\\x1b]0;mine\\x07 \\x9b31m\\rover\\ttab \\ud800"
+    hostile = "\x1b]0;mine\x07 \x9b31m\rover\ttab \ud800 \u202egpj\u2066.\u200b"
+    shown = "\\x1b]0;mine\\x07 \\x9b31m\\rover\\ttab \\ud800 \\u202egpj\\u2066.\\u200b"
     assert printable(hostile) == shown
     output = Output(as_json=False)
     output.show({"text": hostile, "calls": [{"error": hostile}]})
