@@ -293,8 +293,7 @@ def test_a_webhook_whose_receiver_is_gone_is_counted_as_disabled(
 
 @provokes("DailySpendAlarm")
 def test_what_a_job_cost_is_counted_with_the_days_spending(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    # Long ago: a rebuild, of whose archive it is not, would miss it.
-    event = an_outcome(owner=an_owner(), at="2026-01-02T00:00:00.000Z")
+    event = an_outcome(owner=an_owner(), at="2026-01-02T00:00:00.000Z")  # which no rebuild misses in the archive
     with in_process(stack, "record_analytics") as record:
         assert record({"Records": [a_message(event)]}) == {"batchItemFailures": []}
     (spent,) = reported_values(capsys.readouterr().out, one_watched(stack, "DailySpendAlarm"))
