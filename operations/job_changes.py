@@ -59,7 +59,7 @@ def cancel(
     no more when its turn comes, is left alone.
     """
     if bool(job_ids) is (query != JobQuery()):
-        raise click.UsageError("Name jobs, or say by filters which to cancel; not both.")
+        raise click.UsageError("Either name jobs, or say by filters which to cancel.")
     wanted = query if query.statuses else replace(query, statuses=OPEN)
     chosen: Sequence[str] = job_ids or _found(deployment, output, wanted)
     if not chosen:

@@ -58,7 +58,7 @@ def set_limits(
     """
     named = {name: value for name, value in wanted.items() if value is not None}
     if bool(named) is reset:
-        raise click.UsageError("Name limits to set, or --reset; not both.")
+        raise click.UsageError("Either name limits to set, or say --reset.")
     with usage_of({}):
         own = validated(named, SetLimits).model_dump_json(exclude_none=True)
     before = deployment.overrides.get(subject)

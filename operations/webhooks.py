@@ -93,7 +93,7 @@ def redeliver(
     While the webhook hangs, it waits for its turn, up to eleven minutes at a time.
     """
     if bool(delivery_ids) is failed or (since_ms is not None and not failed):
-        raise click.UsageError("Name deliveries, or say --failed, with --since or without; not both.")
+        raise click.UsageError("Either name deliveries, or say --failed, with --since or without.")
     webhook = deployment.webhooks.get(webhook_id)
     if webhook.status is WebhookStatus.DISABLED:
         raise click.ClickException(f"The webhook is disabled ({webhook.disabled_reason}): nothing is sent to it.")
