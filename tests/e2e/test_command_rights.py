@@ -112,9 +112,11 @@ def on_counted_jobs(situation: Situation) -> list[str]:
 
 
 def on_a_message(queue: str, situation: Situation) -> list[str]:
-    """The queue, with an event in it."""
+    """The queue, with an event in it and nothing else."""
     event = an_interaction(EventName.PROMPT_STARRED, new_id("prm", now_ms()))
-    StackQueue(situation.stack, queue).put(parked(event) if queue == PARKED else event)
+    letters = StackQueue(situation.stack, queue)
+    letters.purge()
+    letters.put(parked(event) if queue == PARKED else event)
     return [queue]
 
 

@@ -106,6 +106,16 @@ class Terminal:
             pass
         return self.process.wait(timeout=SECONDS)
 
+    def interrupted(self) -> int:
+        """The status it ends with after Ctrl-C, pressed again each second: a prompt may not see the first one."""
+        while time.monotonic() < self._deadline:
+            self.types("\x03")
+            pressed = time.monotonic()
+            while select.select([self._terminal], [], [], max(0, pressed + 1 - time.monotonic()))[0]:
+                if not self._reads():
+                    return self.process.wait(timeout=SECONDS)
+        raise AssertionError(f"it did not end: {self.shown!r}")
+
     def _reads(self) -> bool:
         """Reads some more; False when there will be no more."""
         ready, _, _ = select.select([self._terminal], [], [], max(0, self._deadline - time.monotonic()))
