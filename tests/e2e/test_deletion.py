@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from local.stack import STACK_NAME
 from promptmill.clock import now_ms, random_hex, timestamp
 from promptmill.events.user_events import deletion_name
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
@@ -240,3 +241,16 @@ def test_who_has_not_signed_in_cannot_leave(stack: Stack) -> None:
         answer = anonymous.http.delete("/v1/me")
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_first_step_of_a_deletion_disables_the_webhooks_of_who_leaves(stack: Stack) -> None:
+    owner = f"usr_{random_hex(16)}"
+    endpoints = EndpointStore(stack.webhooks_table, stack.client("dynamodb"))
+    webhook = added(endpoints, owner=owner)
+    (resource,) = stack.client("cloudformation").describe_stack_resources(
+        StackName=STACK_NAME, LogicalResourceId="EraseUserFunction"
+    )["StackResources"]
+    payload = json.dumps({"user_id": owner, "correlation_id": "req-1"})
+    answer = stack.client("lambda").invoke(FunctionName=resource["PhysicalResourceId"], Payload=payload)
+    assert json.load(answer["Payload"]) == {"remaining": True}
+    assert endpoints.get(webhook.id).status is WebhookStatus.DISABLED
