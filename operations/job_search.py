@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from operations.pages import pages
 from promptmill.clock import epoch_ms, first_id, is_id, timestamp
 from promptmill.jobs.execution.history import ExecutionStatus
 from promptmill.jobs.listing.query import JobFilter
@@ -84,13 +85,10 @@ def _of_owner(deployment: Deployment, query: JobQuery, owner: str, *, at_ms: int
         kind=query.kind,
         created_after_ms=None if query.since_ms is None else query.since_ms - 1,
     )
-    position = None if query.until_ms is None else first_id("job", query.until_ms)
-    while True:
-        page = deployment.listing.page(owner, job_filter, limit=_PAGE, after=position, at_ms=at_ms)
-        yield page.jobs
-        position = page.position
-        if position is None:
-            return
+    return pages(
+        lambda after: deployment.listing.page(owner, job_filter, limit=_PAGE, after=after, at_ms=at_ms),
+        after=None if query.until_ms is None else first_id("job", query.until_ms),
+    )
 
 
 def _open_ids(deployment: Deployment, at_ms: int) -> list[str]:

@@ -9,6 +9,7 @@ import click
 
 from operations.arguments import KEY_ID, USER, Length
 from operations.command import dry_run_option, marked, on_a_stage, usage_of
+from operations.pages import entries
 from operations.several import each
 from promptmill.clock import now_ms, timestamp
 from promptmill.http.admin_requests import CreateApiKey, new_key
@@ -19,11 +20,8 @@ from promptmill.identity.api_keys.store import new_secret
 from promptmill.identity.api_keys.view import key_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from operations.deployment import Deployment
     from operations.output import Output
-    from promptmill.identity.api_keys.model import ApiKey
 
 _COLUMNS = ("id", "status", "name", "scopes", "expires_at", "last_used_at", "owner")
 _PAGE = 100
@@ -81,7 +79,8 @@ def list_keys(deployment: Deployment, output: Output, *, owner: str | None, stat
     """List API keys, newest first, until 90 days after they ended."""
     at_ms = now_ms()
     with output.progress("keys looked at") as shown:
-        views = (key_view(key, at_ms=at_ms) for key in _all_keys(deployment, shown.advance))
+        found = entries(lambda after: deployment.keys.page(limit=_PAGE, after=after), shown.advance)
+        views = (key_view(key, at_ms=at_ms) for key in found)
         wanted = (view for view in views if owner in {None, view["owner"]} and status in {None, view["status"]})
         output.table(islice(wanted, limit), _COLUMNS, without="No such keys.")
 
@@ -105,15 +104,3 @@ def revoke(deployment: Deployment, output: Output, *, key_ids: tuple[str, ...], 
         )
 
     each("key_id", key_ids, act, output=output, progress="keys revoked")
-
-
-def _all_keys(deployment: Deployment, looked_at: Callable[[int], None]) -> Iterator[ApiKey]:
-    """The keys of all owners, newest first."""
-    position = None
-    while True:
-        page = deployment.keys.page(limit=_PAGE, after=position)
-        looked_at(len(page.keys))
-        yield from page.keys
-        position = page.position
-        if position is None:
-            return

@@ -9,6 +9,7 @@ import click
 
 from operations.arguments import DELIVERY_ID, USER, WEBHOOK_ID, Instant
 from operations.command import confirm, dry_run_option, marked, on_a_stage
+from operations.pages import entries
 from operations.several import each
 from promptmill.clock import epoch_ms, now_ms
 from promptmill.events.webhooks.model import DeliveryStatus, WebhookStatus
@@ -38,11 +39,8 @@ def webhooks() -> None:
 def list_webhooks(deployment: Deployment, output: Output, *, owner: str | None, status: str | None, limit: int) -> None:
     """List webhooks, newest first. One without an owner is sent the events of everybody."""
     with output.progress("webhooks looked at") as shown:
-        wanted = (
-            webhook
-            for webhook in _all_webhooks(deployment, shown.advance)
-            if owner in {None, webhook.owner} and status in {None, webhook.status}
-        )
+        found = entries(lambda after: deployment.webhooks.page(limit=_PAGE, after=after), shown.advance)
+        wanted = (one for one in found if owner in {None, one.owner} and status in {None, one.status})
         output.table(map(_webhook_row, islice(wanted, limit)), _WEBHOOKS, without="No such webhooks.")
 
 
@@ -118,36 +116,15 @@ def redeliver(
     each("delivery_id", chosen, act, output=output, progress="deliveries sent again")
 
 
-def _all_webhooks(deployment: Deployment, looked_at: Callable[[int], None]) -> Iterator[Webhook]:
-    """The webhooks of all owners, newest first."""
-    position = None
-    while True:
-        page = deployment.webhooks.page(limit=_PAGE, after=position)
-        looked_at(len(page.webhooks))
-        yield from page.webhooks
-        position = page.position
-        if position is None:
-            return
-
-
 def _all_deliveries(
     deployment: Deployment, webhook_id: str, status: str | None, since_ms: int | None, found: Callable[[int], None]
 ) -> Iterator[Delivery]:
     """What the webhook was sent, newest first."""
-
-    def every() -> Iterator[Delivery]:
-        position = None
-        while True:
-            page = deployment.deliveries.page(
-                webhook_id, limit=_PAGE, status=None if status is None else DeliveryStatus(status), after=position
-            )
-            found(len(page.deliveries))
-            yield from page.deliveries
-            position = page.position
-            if position is None:
-                return
-
-    return takewhile(lambda delivery: since_ms is None or epoch_ms(delivery.created_at) >= since_ms, every())
+    wanted = None if status is None else DeliveryStatus(status)
+    every = entries(
+        lambda after: deployment.deliveries.page(webhook_id, limit=_PAGE, status=wanted, after=after), found
+    )
+    return takewhile(lambda delivery: since_ms is None or epoch_ms(delivery.created_at) >= since_ms, every)
 
 
 def _given_up(deployment: Deployment, output: Output, webhook_id: str, since_ms: int | None) -> list[str]:

@@ -18,6 +18,7 @@ from promptmill.identity.api_keys.records import key_of, secret_key
 from promptmill.identity.api_keys.store import ApiKeyStore, new_secret
 from promptmill.identity.users.store import key as user_key
 from tests.integration.key_ring import DAY_MS, Ring, a_ring
+from tests.integration.meddled import Meddled
 from tests.integration.tables import REGION, make_table
 from tests.support.builders import AT_MS
 from tests.unit.identity.fakes import MemoryApiKeys
@@ -215,27 +216,12 @@ def test_what_leads_to_a_key_that_expired_from_the_table_is_forgotten_too(
 def test_a_key_that_is_rotated_while_it_is_forgotten_is_tried_again_and_leaves_no_secret(stored: Stored) -> None:
     before = stored.items()
     key = stored.ring.add()
-    meddled = _Meddled(stored.ring.keys._client, lambda: stored.ring.rotate(key, new_secret()))
+    meddled = Meddled(stored.ring.keys._client, lambda: stored.ring.rotate(key, new_secret()))
     keys = ApiKeyStore(stored.ring.keys._table, meddled)
     with pytest.raises(RequestInFlight):
         keys.forget_all(stored.ring.owner)
     stored.ring.keys.forget_all(stored.ring.owner)
     assert stored.items() == before
-
-
-class _Meddled:
-    """A client that somebody else gets ahead of at a transaction."""
-
-    def __init__(self, client: Any, meddle: Callable[[], object]) -> None:
-        self._client = client
-        self._meddle = meddle
-
-    def transact_write_items(self, **request: Any) -> Any:
-        self._meddle()
-        return self._client.transact_write_items(**request)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
@@ -279,10 +265,10 @@ def walked(keys: ApiKeyStore, limit: int) -> list[ApiKey]:
     found: list[ApiKey] = []
     page = keys.page(limit=limit)
     while page.position is not None:
-        assert len(page.keys) == limit
-        found += page.keys
+        assert len(page.entries) == limit
+        found += page.entries
         page = keys.page(limit=limit, after=page.position)
-    return [*found, *page.keys]
+    return [*found, *page.entries]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])

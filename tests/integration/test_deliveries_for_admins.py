@@ -45,9 +45,9 @@ def test_deliveries_are_listed_newest_first_and_once_each(
     found: list[Delivery] = []
     page = deliveries.page(webhook_id, limit=limit, status=status)
     while page.position is not None:
-        found += page.deliveries
+        found += page.entries
         page = deliveries.page(webhook_id, limit=limit, status=status, after=page.position)
-    found += page.deliveries
+    found += page.entries
     assert found == ([] if status is DeliveryStatus.FAILED else added[::-1])
 
 

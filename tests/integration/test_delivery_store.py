@@ -82,7 +82,7 @@ def test_what_is_not_there_is_not_found(store: DeliveryStore) -> None:
         with pytest.raises(errors.DeliveryNotFound):
             store.restart(webhook_id, delivery_id, at_ms=AT_MS)
         assert store.claim(webhook_id, delivery_id, at_ms=AT_MS) is None
-    assert store.page(delivery.webhook_id, limit=10).deliveries == (delivery,)
+    assert store.page(delivery.webhook_id, limit=10).entries == (delivery,)
 
 
 def test_one_of_many_has_an_attempt(store: DeliveryStore) -> None:
@@ -229,12 +229,12 @@ def test_a_webhooks_deliveries_are_listed_newest_first_page_by_page(store: Deliv
     position = None
     for _ in range(3):
         page = store.page(webhook_id, limit=3, after=position)
-        shown += page.deliveries
+        shown += page.entries
         position = page.position
     assert shown == made[::-1]
     assert position is None
     assert store.page(webhook_id, limit=7).position is None
-    assert store.page(a_webhook_id(), limit=3).deliveries == ()
+    assert store.page(a_webhook_id(), limit=3).entries == ()
 
 
 def test_of_one_status_every_delivery_is_on_one_page(store: DeliveryStore) -> None:
@@ -246,7 +246,7 @@ def test_of_one_status_every_delivery_is_on_one_page(store: DeliveryStore) -> No
     position, pages = None, 0
     while pages == 0 or position is not None:
         page = store.page(webhook_id, limit=2, status=GIVEN_UP, after=position)
-        shown += [one.id for one in page.deliveries]
+        shown += [one.id for one in page.entries]
         position, pages = page.position, pages + 1
     assert shown == [made[number].id for number in (EXAMINED + 1, 50, 1, 0)]
     assert pages <= 3

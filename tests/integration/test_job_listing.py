@@ -38,7 +38,7 @@ class Shelf:
 
     def ids(self, job_filter: JobFilter = ALL, *, limit: int = 100, after: str | None = None) -> list[str]:
         page = self.listing.page(self.owner, job_filter, limit=limit, after=after, at_ms=AT_MS)
-        return [job.id for job in page.jobs]
+        return [job.id for job in page.entries]
 
     def walk(self, job_filter: JobFilter, *, limit: int, between: Callable[[], object] = lambda: None) -> list[Job]:
         """The jobs of all pages; ``between`` runs before each but the first."""
@@ -46,8 +46,8 @@ class Shelf:
         after = None
         while True:
             page = self.listing.page(self.owner, job_filter, limit=limit, after=after, at_ms=AT_MS)
-            assert len(page.jobs) <= limit
-            found += page.jobs
+            assert len(page.entries) <= limit
+            found += page.entries
             if page.position is None:
                 return found
             assert after is None or page.position < after
@@ -79,13 +79,13 @@ def shelf(make_shelf: MakeShelf) -> Shelf:
 def test_an_owner_without_jobs_has_an_empty_page(shelf: Shelf) -> None:
     for job_filter in (ALL, JobFilter(QUEUED, "image", AT_MS)):
         page = shelf.listing.page(shelf.owner, job_filter, limit=1)
-        assert (page.jobs, page.position) == ((), None)
+        assert (page.entries, page.position) == ((), None)
 
 
 def test_jobs_come_whole_and_newest_first(shelf: Shelf) -> None:
     jobs = [shelf.add(AT_MS + n, status, kind=KINDS[n % 2]) for n, status in enumerate(JobStatus)]
     page = shelf.listing.page(shelf.owner, ALL, limit=100, at_ms=AT_MS)
-    assert (page.jobs, page.position) == (tuple(reversed(jobs)), None)
+    assert (page.entries, page.position) == (tuple(reversed(jobs)), None)
 
 
 def test_what_else_is_stored_of_a_job_is_no_job(shelf: Shelf) -> None:
@@ -110,8 +110,8 @@ def test_a_page_has_a_position_exactly_when_a_job_is_behind_it(shelf: Shelf, cou
     for number in range(count):
         shelf.add(AT_MS + number)
     page = shelf.listing.page(shelf.owner, job_filter, limit=2, at_ms=AT_MS)
-    assert len(page.jobs) == min(count, 2)
-    assert page.position == (page.jobs[-1].id if count > 2 else None)
+    assert len(page.entries) == min(count, 2)
+    assert page.position == (page.entries[-1].id if count > 2 else None)
 
 
 def test_a_hundred_jobs_fit_on_a_page(shelf: Shelf) -> None:
@@ -134,7 +134,7 @@ def test_what_is_too_old_is_not_behind_a_page(shelf: Shelf) -> None:
     wanted = shelf.add(AT_MS + 1)
     shelf.add(AT_MS)
     page = shelf.listing.page(shelf.owner, JobFilter(created_after_ms=AT_MS), limit=1, at_ms=AT_MS)
-    assert (page.jobs, page.position) == ((wanted,), None)
+    assert (page.entries, page.position) == ((wanted,), None)
 
 
 def test_a_status_is_looked_for_where_the_job_is_now(shelf: Shelf) -> None:
@@ -156,7 +156,7 @@ def test_the_present_is_the_time_when_none_is_given(shelf: Shelf) -> None:
     shelf.add(AT_MS + 1, expires_at_seconds=1)
     lasting = shelf.add(expires_at_seconds=2**35)
     page = shelf.listing.page(shelf.owner, ALL, limit=10)
-    assert page.jobs == (lasting,)
+    assert page.entries == (lasting,)
 
 
 def test_expired_jobs_fill_no_page_but_lead_on(shelf: Shelf) -> None:
@@ -164,7 +164,7 @@ def test_expired_jobs_fill_no_page_but_lead_on(shelf: Shelf) -> None:
     for number in range(1, 4):
         shelf.add(AT_MS + number, expires_at_seconds=1)
     first = shelf.listing.page(shelf.owner, ALL, limit=2, at_ms=AT_MS)
-    assert first.jobs == ()
+    assert first.entries == ()
     assert first.position is not None
     assert shelf.walk(ALL, limit=2) == [wanted]
 
@@ -174,7 +174,7 @@ def test_a_page_that_found_nothing_in_its_share_leads_on(make_shelf: MakeShelf) 
     wanted = shelf.add(status="failed")
     passed = [shelf.add(AT_MS + number) for number in range(1, 5)]
     first = shelf.listing.page(shelf.owner, JobFilter(status=FAILED), limit=10, at_ms=AT_MS)
-    assert (first.jobs, first.position) == ((), passed[1].id)
+    assert (first.entries, first.position) == ((), passed[1].id)
     assert shelf.walk(JobFilter(status=FAILED), limit=10) == [wanted]
 
 

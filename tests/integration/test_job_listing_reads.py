@@ -13,9 +13,10 @@ from botocore.stub import Stubber
 from promptmill import errors
 from promptmill.gateway import READ_ATTEMPTS
 from promptmill.jobs.listing.query import JobFilter
-from promptmill.jobs.listing.store import JobListing, JobPage
+from promptmill.jobs.listing.store import JobListing
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.records import job_item, key
+from promptmill.paging import Page
 from tests.integration.tables import client
 from tests.support.builders import AT_MS, OTHER_OWNER, OWNER, a_job, a_job_id
 
@@ -23,7 +24,9 @@ TABLE = "jobs"
 QUEUED = JobFilter(status=JobStatus.QUEUED)
 
 
-def page(named: Sequence[Job], *reads: tuple[Sequence[Job], Sequence[Job]], job_filter: JobFilter = QUEUED) -> JobPage:
+def page(
+    named: Sequence[Job], *reads: tuple[Sequence[Job], Sequence[Job]], job_filter: JobFilter = QUEUED
+) -> Page[Job]:
     """The page when the index names these jobs and each read gives (jobs, jobs left unread)."""
     stubbed = client("dynamodb")
     asked = [key(job.id, "JOB") for job in named]
@@ -47,11 +50,11 @@ def page(named: Sequence[Job], *reads: tuple[Sequence[Job], Sequence[Job]], job_
 
 def test_jobs_are_in_the_order_of_the_index_however_they_are_read() -> None:
     jobs = [a_job(id=a_job_id(AT_MS - n)) for n in range(3)]
-    assert page(jobs, (jobs[::-1], [])).jobs == tuple(jobs)
+    assert page(jobs, (jobs[::-1], [])).entries == tuple(jobs)
 
 
 def test_an_index_that_names_nothing_is_not_read_further() -> None:
-    assert page([]).jobs == ()
+    assert page([]).entries == ()
 
 
 CHANGES: dict[str, Callable[[Job], Job]] = {
@@ -68,18 +71,18 @@ def test_a_job_the_index_is_behind_on_is_not_shown_where_it_does_not_belong(chan
     job, changed = a_job(), a_job()
     asked = JobFilter(JobStatus.QUEUED, "enhance", AT_MS - 1)
     found = page([job, changed], ([job, CHANGES[change](changed)], []), job_filter=asked)
-    assert found.jobs == (job,)
+    assert found.entries == (job,)
 
 
 def test_a_job_the_index_still_names_after_it_was_deleted_is_not_shown() -> None:
     job, deleted = a_job(), a_job()
-    assert page([job, deleted], ([job], [])).jobs == (job,)
+    assert page([job, deleted], ([job], [])).entries == (job,)
 
 
 def test_what_a_read_leaves_is_read_again() -> None:
     first, second, third = (a_job(id=a_job_id(AT_MS - n)) for n in range(3))
     found = page([first, second, third], ([second], [first, third]), ([], [first, third]), ([third, first], []))
-    assert found.jobs == (first, second, third)
+    assert found.entries == (first, second, third)
 
 
 def test_a_store_that_leaves_jobs_unread_every_time_can_be_tried_again() -> None:

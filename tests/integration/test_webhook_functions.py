@@ -67,7 +67,7 @@ def counts(capsys: pytest.CaptureFixture[str]) -> list[dict[str, float]]:
 def test_an_event_is_stored_for_its_webhook_and_asked_for(webhooks: World, webhook: Webhook) -> None:
     event = sample("fan_out_event")
     assert fan_out(webhooks, event) == fan_out(webhooks, event) == NOTHING_KEPT
-    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).deliveries
+    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).entries
     assert delivery.id == json.loads(event["Records"][0]["body"])["detail"]["metadata"]["id"]
     asked = json.loads(sample("deliver_webhook")["Records"][0]["body"])
     assert [vars_of(one.content) for one in webhooks.queue.waiting] == [asked]
@@ -129,7 +129,7 @@ def test_what_is_due_is_released_and_counted_while_there_is_time(
     ]
     webhooks.clock.advance(MINUTE_MS)
     webhooks.work()
-    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).deliveries
+    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).entries
     assert (delivery.status, len(receiver.received)) == (DeliveryStatus.DELIVERED, 1)
 
 

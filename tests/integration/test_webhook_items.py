@@ -25,6 +25,7 @@ from promptmill.events.webhooks.model import Webhook, changed
 from promptmill.gateway import UPDATE_ATTEMPTS, Action
 from promptmill.identity.users.store import is_there
 from tests.integration.key_ring import a_user
+from tests.integration.meddled import Meddled
 from tests.integration.tables import client
 from tests.support.builders import AT, AT_MS
 from tests.support.webhooks import a_webhook, added, an_owner
@@ -76,21 +77,6 @@ def test_a_webhook_whose_subscription_cannot_be_written_is_not_written_either(
     assert items_of(dynamodb, webhooks_table) == before
 
 
-class _Meddled:
-    """A client that somebody else gets ahead of at a transaction."""
-
-    def __init__(self, client: Any, meddle: Callable[[], object]) -> None:
-        self._client = client
-        self._meddle = meddle
-
-    def transact_write_items(self, **request: Any) -> Any:
-        self._meddle()
-        return self._client.transact_write_items(**request)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-
 def test_a_webhook_that_comes_while_all_are_forgotten_is_not_left_over(
     stored_endpoints: EndpointStore, dynamodb: Any, webhooks_table: str
 ) -> None:
@@ -102,7 +88,7 @@ def test_a_webhook_that_comes_while_all_are_forgotten_is_not_left_over(
         added(stored_endpoints, owner=owner)
 
     with pytest.raises(RequestInFlight):
-        EndpointStore(webhooks_table, _Meddled(dynamodb, meddle)).forget_all(owner)
+        EndpointStore(webhooks_table, Meddled(dynamodb, meddle)).forget_all(owner)
     stored_endpoints.forget_all(owner)
     assert items_of(dynamodb, webhooks_table) == []
 

@@ -188,7 +188,7 @@ def test_webhooks_are_listed_once_each_and_newest_first(endpoints: EndpointStore
     found: list[Webhook] = []
     page = endpoints.page(limit=limit)
     while page.position is not None:
-        assert len(page.webhooks) == limit
-        found += page.webhooks
+        assert len(page.entries) == limit
+        found += page.entries
         page = endpoints.page(limit=limit, after=page.position)
-    assert [*found, *page.webhooks] == webhooks[::-1]
+    assert [*found, *page.entries] == webhooks[::-1]

@@ -11,12 +11,15 @@ import hashlib
 import hmac
 import json
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from promptmill.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+Entry = TypeVar("Entry")
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
@@ -25,6 +28,17 @@ PAGE_LENGTHS = {"limit": 16, "cursor": 256}
 
 _TAG_BYTES = 16
 _LIMIT = re.compile(r"[1-9]\d{0,2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Entry]):
+    """Some of a list, newest first. ``position`` is where the next page goes on, None when nothing is left to look at.
+
+    A page that leaves out what does not match may have no entries, and a position.
+    """
+
+    entries: tuple[Entry, ...]
+    position: str | None
 
 
 def single_values(parameters: Mapping[str, Sequence[str]], max_lengths: Mapping[str, int]) -> dict[str, str]:

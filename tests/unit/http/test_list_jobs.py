@@ -15,8 +15,9 @@ from promptmill import errors
 from promptmill.clock import new_id, timestamp
 from promptmill.http.list_routes import DESCRIPTION, shown_jobs
 from promptmill.jobs.listing.query import JobFilter
-from promptmill.jobs.listing.store import EXAMINED, JobPage
+from promptmill.jobs.listing.store import EXAMINED
 from promptmill.jobs.model import KINDS, Job, JobStatus
+from promptmill.paging import Page
 from tests.support.builders import AT, AT_MS, OTHER_OWNER, a_job, an_image_entry
 from tests.unit.http.calls import BASE_URL, ORIGINS, OWNER, USER, Api, an_event
 from tests.unit.jobs.fakes import MemoryJobListing, MemoryJobStore
@@ -192,7 +193,7 @@ def test_walking_the_pages_gives_each_matching_job_once_newest_first_whatever_is
 class NeverAsked(MemoryJobListing):
     def page(
         self, owner: str, job_filter: JobFilter, *, limit: int, after: str | None = None, at_ms: int | None = None
-    ) -> JobPage:
+    ) -> Page[Job]:
         raise AssertionError("the store was asked")
 
 
@@ -258,7 +259,7 @@ def test_the_list_is_kept_by_nobody_but_its_caller_who_asks_each_time() -> None:
 class Down(MemoryJobListing):
     def page(
         self, owner: str, job_filter: JobFilter, *, limit: int, after: str | None = None, at_ms: int | None = None
-    ) -> JobPage:
+    ) -> Page[Job]:
         raise errors.StoreUnavailable
 
 
@@ -269,7 +270,7 @@ def test_a_store_that_does_not_answer_is_a_503() -> None:
 
 def test_a_page_ends_where_an_answer_of_a_function_would() -> None:
     jobs = tuple(a_job(owner=OWNER) for _ in range(4))
-    page = JobPage(jobs, position=None)
+    page = Page(jobs, position=None)
     entry = {"text": '"\u65e5' * 100}
     # Two quotes around each, and what ASCII and a second layer of JSON make of the rest.
     size = len(json.dumps(json.dumps({"id": jobs[0].id, **entry}, ensure_ascii=False)))
@@ -281,5 +282,5 @@ def test_a_page_ends_where_an_answer_of_a_function_would() -> None:
 
 def test_a_job_larger_than_a_page_is_a_page_of_its_own() -> None:
     jobs = (a_job(), a_job())
-    shown, position = shown_jobs(JobPage(jobs, position="job_x"), lambda job: {"id": job.id}, max_bytes=1)
+    shown, position = shown_jobs(Page(jobs, position="job_x"), lambda job: {"id": job.id}, max_bytes=1)
     assert (shown, position) == ([{"id": jobs[0].id}], jobs[0].id)

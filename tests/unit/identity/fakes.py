@@ -8,9 +8,10 @@ from promptmill.clock import is_id, timestamp
 from promptmill.errors import ApiKeyNotFound, RequestInFlight, SubjectNotFound, Unauthenticated
 from promptmill.identity.access import Role
 from promptmill.identity.api_keys.model import ApiKey, digest_of
-from promptmill.identity.api_keys.store import ApiKeyStore, KeyPage
+from promptmill.identity.api_keys.store import ApiKeyStore
 from promptmill.identity.caller import Caller
 from promptmill.identity.overrides.store import OverrideStore
+from promptmill.paging import Page
 
 
 class MemoryApiKeys(ApiKeyStore):
@@ -38,10 +39,10 @@ class MemoryApiKeys(ApiKeyStore):
             raise ApiKeyNotFound
         return self.keys[key_id]
 
-    def page(self, *, limit: int, after: str | None = None) -> KeyPage:
+    def page(self, *, limit: int, after: str | None = None) -> Page[ApiKey]:
         ids = sorted((key_id for key_id in self.keys if after is None or key_id < after), reverse=True)
         shown = tuple(self.keys[key_id] for key_id in ids[:limit])
-        return KeyPage(shown, shown[-1].id if len(ids) > limit else None)
+        return Page(shown, shown[-1].id if len(ids) > limit else None)
 
     def rotate(self, key: ApiKey, to: ApiKey) -> None:
         stored = self.get(key.id)

@@ -15,13 +15,14 @@ from promptmill.idempotency.store import IdempotencyStore
 from promptmill.jobs.gateway import GenerationWorkflow
 from promptmill.jobs.ledger import Call
 from promptmill.jobs.listing.query import JobFilter
-from promptmill.jobs.listing.store import EXAMINED, JobListing, JobPage
+from promptmill.jobs.listing.store import EXAMINED, JobListing
 from promptmill.jobs.model import Job, JobStatus
 from promptmill.jobs.reach import Reach
 from promptmill.jobs.records import NOTHING_PAID
 from promptmill.jobs.store import JobStore, StoredWork
 from promptmill.limits.gcra import RatePolicy
 from promptmill.limits.store import RateStore
+from promptmill.paging import Page
 from promptmill.prompting.model import ProviderRequest
 from promptmill.providers.catalog import Model
 from promptmill.providers.interface import Answer
@@ -118,7 +119,7 @@ class MemoryJobListing(JobListing):
 
     def page(
         self, owner: str, job_filter: JobFilter, *, limit: int, after: str | None = None, at_ms: int | None = None
-    ) -> JobPage:
+    ) -> Page[Job]:
         at_seconds = (now_ms() if at_ms is None else at_ms) // 1000
         since = JobFilter(created_after_ms=job_filter.created_after_ms)
         left = [
@@ -133,7 +134,7 @@ class MemoryJobListing(JobListing):
             position = found[limit - 1].id
         elif len(examined) < len(left):
             position = examined[-1].id
-        return JobPage(tuple(job for job in found[:limit] if job.expires_at_seconds >= at_seconds), position)
+        return Page(tuple(job for job in found[:limit] if job.expires_at_seconds >= at_seconds), position)
 
     def read(self, job_ids: Sequence[str]) -> dict[str, Job]:
         assert len(job_ids) <= 100

@@ -8,11 +8,12 @@ from promptmill.clock import timestamp
 from promptmill.errors import DeliveryNotFound, RequestInFlight, TooManyWebhooks, WebhookNotFound
 from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
 from promptmill.events.webhooks.deliveries.records import position_of
-from promptmill.events.webhooks.deliveries.store import DeliveryPage, DeliveryStore
-from promptmill.events.webhooks.endpoints.store import EndpointStore, WebhookPage
+from promptmill.events.webhooks.deliveries.store import DeliveryStore
+from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.events.webhooks.model import MAX_WEBHOOKS, Delivery, DeliveryStatus, Webhook, WebhookStatus
 from promptmill.events.webhooks.schedule import MAX_PAUSE_MS
 from promptmill.gateway import Action
+from promptmill.paging import Page
 
 
 class MemoryEndpoints(EndpointStore):
@@ -36,10 +37,10 @@ class MemoryEndpoints(EndpointStore):
             raise WebhookNotFound
         return self.webhooks[webhook_id]
 
-    def page(self, *, limit: int, after: str | None = None) -> WebhookPage:
+    def page(self, *, limit: int, after: str | None = None) -> Page[Webhook]:
         ids = sorted((each for each in self.webhooks if after is None or each < after), reverse=True)
         shown = tuple(self.webhooks[each] for each in ids[:limit])
-        return WebhookPage(shown, shown[-1].id if len(ids) > limit else None)
+        return Page(shown, shown[-1].id if len(ids) > limit else None)
 
     def change(self, before: Webhook, after: Webhook) -> None:
         stored = self.webhooks.get(before.id)
@@ -117,13 +118,13 @@ class MemoryDeliveries(DeliveryStore):
 
     def page(
         self, webhook_id: str, *, limit: int, status: DeliveryStatus | None = None, after: str | None = None
-    ) -> DeliveryPage:
+    ) -> Page[Delivery]:
         of_webhook = [each for (owner, _), each in self.deliveries.items() if owner == webhook_id]
         behind = sorted(
             (each for each in of_webhook if after is None or position_of(each) < after), key=position_of, reverse=True
         )
         found = [each for each in behind if status in {None, each.status}]
-        return DeliveryPage(tuple(found[:limit]), position_of(found[limit - 1]) if len(found) > limit else None)
+        return Page(tuple(found[:limit]), position_of(found[limit - 1]) if len(found) > limit else None)
 
     def restart(self, webhook_id: str, delivery_id: str, *, at_ms: int) -> Delivery:
         delivery = self.get(webhook_id, delivery_id)

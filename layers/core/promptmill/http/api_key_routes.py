@@ -14,7 +14,7 @@ from promptmill.http.admin_requests import CreateApiKey, RotateApiKey, invalid_f
 from promptmill.http.body import reads_body
 from promptmill.http.documents import ADMIN_BODY_PROBLEMS, ADMIN_PROBLEMS, CHANGED, CREATED_KEY, responses
 from promptmill.http.page_request import page_request
-from promptmill.http.resolver import base_url, caller, json_response, note_in_log
+from promptmill.http.resolver import base_url, caller, no_store_response, note_in_log
 from promptmill.identity.api_keys.model import rotated
 from promptmill.identity.api_keys.store import new_secret
 from promptmill.identity.api_keys.view import key_view
@@ -53,7 +53,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
             raise invalid_field("/owner", "must be the id of a user who has signed in") from None
         note_in_log(key_id=key.id, admin=caller(app).owner)
         location = f"{base_url(app.current_event.raw_event)}/v1/keys/{key.id}"
-        return _answer({**key_view(key, at_ms=at_ms), "secret": secret}, HTTPStatus.CREATED, location)
+        return no_store_response({**key_view(key, at_ms=at_ms), "secret": secret}, HTTPStatus.CREATED, location)
 
     @app.get(
         "/v1/keys",
@@ -67,7 +67,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
     def list_api_keys() -> Response[Any]:
         asked = page_request(app, _LABEL)
         page, at_ms = keys().page(limit=asked.limit, after=asked.after), now_ms()
-        return _answer(asked.answer([key_view(key, at_ms=at_ms) for key in page.keys], page.position))
+        return no_store_response(asked.answer([key_view(key, at_ms=at_ms) for key in page.entries], page.position))
 
     @app.get(
         "/v1/keys/<key_id>",
@@ -78,7 +78,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
         responses=responses("api_key", HTTPStatus.OK, 503, problems={**ADMIN_PROBLEMS, **_NO_KEY}),
     )
     def read_api_key(key_id: str) -> Response[Any]:
-        return _answer(key_view(keys().get(_known_key_id(key_id)), at_ms=now_ms()))
+        return no_store_response(key_view(keys().get(_known_key_id(key_id)), at_ms=now_ms()))
 
     @app.post(
         "/v1/keys/<key_id>/rotate",
@@ -105,7 +105,7 @@ def add_api_key_routes(app: APIGatewayRestResolver, keys: Callable[[], ApiKeySto
         before = keys().get(key_id)
         after = rotated(before, secret=secret, overlap_seconds=body.overlap_seconds, at_ms=at_ms)
         keys().rotate(before, after)
-        return _answer({**key_view(after, at_ms=at_ms), "secret": secret})
+        return no_store_response({**key_view(after, at_ms=at_ms), "secret": secret})
 
     @app.delete(
         "/v1/keys/<key_id>",
@@ -132,7 +132,3 @@ def _known_key_id(key_id: str) -> str:
     if not is_id("key", key_id):
         raise ApiKeyNotFound
     return key_id
-
-
-def _answer(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK, location: str | None = None) -> Response[str]:
-    return json_response(status, body, {"Cache-Control": "no-store", **({"Location": location} if location else {})})

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from promptmill.clock import now_ms
 from promptmill.events.user_events import deletion_name, user_deleted_event
 from promptmill.http.documents import responses
-from promptmill.http.resolver import caller, declared, json_response, make_resolver, note_in_log, request_id
+from promptmill.http.resolver import caller, declared, make_resolver, no_store_response, note_in_log, request_id
 from promptmill.http.trace import trace_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,6 @@ def deletion_api(workflow: DeletionWorkflow | None = None) -> APIGatewayRestReso
         (workflow or deletion_workflow()).start(deletion_name(user_id, at_ms=at_ms), user_id, deleted)
         note_in_log(user_id=user_id)
         document = {"object": "deletion", "status": "running", "user": user_id}
-        return json_response(HTTPStatus.ACCEPTED, document, {"Cache-Control": "no-store"})
+        return no_store_response(document, HTTPStatus.ACCEPTED)
 
     return declared(app)

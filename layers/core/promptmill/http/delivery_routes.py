@@ -13,8 +13,8 @@ from promptmill.events.webhooks.model import DeliveryStatus, WebhookStatus
 from promptmill.events.webhooks.payload import delivery_of_test
 from promptmill.http.documents import ADMIN_PROBLEMS, CHANGED, TESTED, responses
 from promptmill.http.page_request import page_request
-from promptmill.http.resolver import base_url, caller, note_in_log, request_id
-from promptmill.http.webhook_routes import NO_WEBHOOK, TAGS, answer, known_webhook_id
+from promptmill.http.resolver import base_url, caller, no_store_response, note_in_log, request_id
+from promptmill.http.webhook_routes import NO_WEBHOOK, TAGS, known_webhook_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def add_delivery_routes(
         queue().send(webhook_id, delivery.id)
         note_in_log(event_id=delivery.id, correlation_id=delivery.correlation_id)
         location = f"{base_url(event)}/v1/webhooks/{webhook_id}/deliveries/{delivery.id}"
-        return answer(_document(delivery), HTTPStatus.ACCEPTED, location)
+        return no_store_response(_document(delivery), HTTPStatus.ACCEPTED, location)
 
     @app.get(
         "/v1/webhooks/<webhook_id>/deliveries",
@@ -82,7 +82,7 @@ def add_delivery_routes(
         status = _status_of(asked.sent.get("status"))
         endpoints().get(webhook_id)
         page = deliveries().page(webhook_id, limit=asked.limit, status=status, after=asked.after)
-        return answer(asked.answer([_document(each) for each in page.deliveries], page.position))
+        return no_store_response(asked.answer([_document(each) for each in page.entries], page.position))
 
     @app.get(
         "/v1/webhooks/<webhook_id>/deliveries/<delivery_id>",
@@ -95,7 +95,7 @@ def add_delivery_routes(
     def read_delivery(webhook_id: str, delivery_id: str) -> Response[Any]:
         endpoints().get(known_webhook_id(webhook_id))
         delivery = deliveries().get(webhook_id, _known_delivery_id(delivery_id))
-        return answer({**_document(delivery), "attempts": [_attempt(each) for each in delivery.attempts]})
+        return no_store_response({**_document(delivery), "attempts": [_attempt(each) for each in delivery.attempts]})
 
     @app.post(
         "/v1/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver",
@@ -122,7 +122,7 @@ def add_delivery_routes(
         delivery = deliveries().restart(webhook_id, _known_delivery_id(delivery_id), at_ms=now_ms())
         note_in_log(event_id=delivery_id, correlation_id=delivery.correlation_id)
         queue().send(webhook_id, delivery_id)
-        return answer(_document(delivery), HTTPStatus.ACCEPTED)
+        return no_store_response(_document(delivery), HTTPStatus.ACCEPTED)
 
 
 def _document(delivery: Delivery) -> dict[str, Any]:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from promptmill.artifacts.store import ArtifactStore
-    from promptmill.jobs.listing.store import JobListing, JobPage
+    from promptmill.jobs.listing.store import JobListing
     from promptmill.jobs.model import Job
+    from promptmill.paging import Page
 
 # A Lambda's answer has 6 MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_PAGE_BYTES = 5_000_000
@@ -75,12 +76,12 @@ def add_list_routes(
 
 
 def shown_jobs(
-    page: JobPage, document: Callable[[Job], dict[str, Any]], *, max_bytes: int = MAX_PAGE_BYTES
+    page: Page[Job], document: Callable[[Job], dict[str, Any]], *, max_bytes: int = MAX_PAGE_BYTES
 ) -> tuple[list[dict[str, Any]], str | None]:
     """The documents of a page's jobs, as many as one answer has room for, and where the next page goes on."""
     shown: list[dict[str, Any]] = []
     room_bytes = max_bytes
-    for job in page.jobs:
+    for job in page.entries:
         entry = document(job)
         # As the runtime sends it: the body, which is JSON, as a string within JSON, which older ones write in ASCII.
         room_bytes -= len(json.dumps(json.dumps(entry, ensure_ascii=False)))

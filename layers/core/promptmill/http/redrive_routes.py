@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from promptmill.clock import now_ms
 from promptmill.http.documents import responses
-from promptmill.http.resolver import declared, json_response, known_job_id, make_resolver, note_in_log, note_job
+from promptmill.http.resolver import declared, known_job_id, make_resolver, no_store_response, note_in_log, note_job
 
 if TYPE_CHECKING:
     from promptmill.jobs.execution.gateway import Executions
@@ -50,7 +50,7 @@ def redrive_api(jobs: JobStore | None = None, executions: Executions | None = No
             "redriven_from": done.redriven_from,
             "saved_usd": format_usd(done.saved_usd),
         }
-        return json_response(HTTPStatus.ACCEPTED, document, {"Cache-Control": "no-store"})
+        return no_store_response(document, HTTPStatus.ACCEPTED)
 
     return declared(app)
 

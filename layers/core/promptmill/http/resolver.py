@@ -179,6 +179,13 @@ def json_response(
     return Response(status.value, content_type, _compact_json(body), many)
 
 
+def no_store_response(
+    body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK, location: str | None = None
+) -> Response[str]:
+    """An answer that nobody on its way keeps; ``location`` is where what was made is read."""
+    return json_response(status, body, {"Cache-Control": "no-store", **({"Location": location} if location else {})})
+
+
 def _answer_error(app: APIGatewayRestResolver, error: PromptmillError) -> Response[str]:
     event = app.current_event
     status, document, headers = problem.problem_of(error, instance=event.path, request_id=request_id(event.raw_event))

@@ -9,15 +9,16 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from promptmill.clock import is_id, new_id, now_ms, timestamp
-from promptmill.errors import InvalidInput, SubjectNotFound, WebhookNotFound
+from promptmill.errors import SubjectNotFound, WebhookNotFound
 from promptmill.events.webhooks.endpoints.store import new_secret
 from promptmill.events.webhooks.model import Secret, Webhook, WebhookStatus, changed, rotated
 from promptmill.events.webhooks.url import check_url
 from promptmill.gateway import Action
+from promptmill.http.admin_requests import invalid_field
 from promptmill.http.body import reads_body
 from promptmill.http.documents import ADMIN_BODY_PROBLEMS, ADMIN_PROBLEMS, CHANGED, CREATED_WEBHOOK, responses
 from promptmill.http.page_request import page_request
-from promptmill.http.resolver import base_url, caller, json_response, note_in_log
+from promptmill.http.resolver import base_url, caller, no_store_response, note_in_log
 from promptmill.http.webhook_requests import ChangeWebhook, CreateWebhook, RotateWebhook
 from promptmill.identity.users.store import is_there
 from promptmill.settings import settings
@@ -67,10 +68,10 @@ def add_webhook_routes(app: APIGatewayRestResolver, endpoints: Callable[[], Endp
         try:
             endpoints().add(webhook, *([_owner_is_there(body.owner)] if body.owner else []))
         except SubjectNotFound:
-            raise _invalid("/owner", "must be the id of a user who has signed in") from None
+            raise invalid_field("/owner", "must be the id of a user who has signed in") from None
         note_in_log(webhook_id=webhook.id, admin=caller(app).owner)
         location = f"{base_url(app.current_event.raw_event)}/v1/webhooks/{webhook.id}"
-        return answer(_with_secret(webhook, at_ms=at_ms), HTTPStatus.CREATED, location)
+        return no_store_response(_with_secret(webhook, at_ms=at_ms), HTTPStatus.CREATED, location)
 
     @app.get(
         "/v1/webhooks",
@@ -84,7 +85,7 @@ def add_webhook_routes(app: APIGatewayRestResolver, endpoints: Callable[[], Endp
     def list_webhooks() -> Response[Any]:
         asked = page_request(app, _LABEL)
         page, at_ms = endpoints().page(limit=asked.limit, after=asked.after), now_ms()
-        return answer(asked.answer([_document(each, at_ms=at_ms) for each in page.webhooks], page.position))
+        return no_store_response(asked.answer([_document(each, at_ms=at_ms) for each in page.entries], page.position))
 
     @app.get(
         "/v1/webhooks/<webhook_id>",
@@ -95,7 +96,7 @@ def add_webhook_routes(app: APIGatewayRestResolver, endpoints: Callable[[], Endp
         responses=responses("webhook", HTTPStatus.OK, 503, problems={**ADMIN_PROBLEMS, **NO_WEBHOOK}),
     )
     def read_webhook(webhook_id: str) -> Response[Any]:
-        return answer(_document(endpoints().get(known_webhook_id(webhook_id)), at_ms=now_ms()))
+        return no_store_response(_document(endpoints().get(known_webhook_id(webhook_id)), at_ms=now_ms()))
 
     @app.patch(
         "/v1/webhooks/<webhook_id>",
@@ -120,7 +121,7 @@ def add_webhook_routes(app: APIGatewayRestResolver, endpoints: Callable[[], Endp
         before = endpoints().get(webhook_id)
         after = changed(before, url=body.url, events=frozenset(body.events or ()), status=body.status, at_ms=at_ms)
         endpoints().change(before, after)
-        return answer(_document(after, at_ms=at_ms))
+        return no_store_response(_document(after, at_ms=at_ms))
 
     @app.post(
         "/v1/webhooks/<webhook_id>/rotate",
@@ -143,7 +144,7 @@ def add_webhook_routes(app: APIGatewayRestResolver, endpoints: Callable[[], Endp
         before = endpoints().get(webhook_id)
         after = rotated(before, secret=new_secret(), overlap_seconds=body.overlap_seconds, at_ms=at_ms)
         endpoints().rotate(before, after)
-        return answer(_with_secret(after, at_ms=at_ms))
+        return no_store_response(_with_secret(after, at_ms=at_ms))
 
     @app.delete(
         "/v1/webhooks/<webhook_id>",
@@ -169,11 +170,6 @@ def known_webhook_id(webhook_id: str) -> str:
     if not is_id("whk", webhook_id):
         raise WebhookNotFound
     return webhook_id
-
-
-def answer(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK, location: str | None = None) -> Response[str]:
-    """An answer that nobody keeps."""
-    return json_response(status, body, {"Cache-Control": "no-store", **({"Location": location} if location else {})})
 
 
 def _document(webhook: Webhook, *, at_ms: int) -> dict[str, Any]:
@@ -202,13 +198,9 @@ def _check_url(url: str) -> None:
     try:
         check_url(url, loopback_allowed=settings().webhook_loopback_ca is not None)
     except ValueError as error:
-        raise _invalid("/url", str(error)) from None
+        raise invalid_field("/url", str(error)) from None
 
 
 def _owner_is_there(owner: str) -> Action:
     (library_table,) = settings().require("library_table")
     return Action({"ConditionCheck": {"TableName": library_table, **is_there(owner)}}, SubjectNotFound())
-
-
-def _invalid(pointer: str, detail: str) -> InvalidInput:
-    return InvalidInput("The request is not valid; see errors.", errors=((pointer, detail),))

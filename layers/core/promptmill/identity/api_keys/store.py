@@ -6,7 +6,6 @@ Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it sho
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from promptmill.identity.api_keys.records import (
 from promptmill.identity.caller import Caller
 from promptmill.identity.users.store import is_there
 from promptmill.identity.users.store import key as user_key
+from promptmill.paging import Page
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -37,14 +37,6 @@ if TYPE_CHECKING:
     from promptmill.identity.api_keys.records import Item
 
 INDEX = "gsi1"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPage:
-    """Keys, newest first. ``position`` is where the next page goes on, None on the last."""
-
-    keys: tuple[ApiKey, ...]
-    position: str | None
 
 
 class ApiKeyStore:
@@ -96,7 +88,7 @@ class ApiKeyStore:
             raise ApiKeyNotFound
         return api_key_of(item)
 
-    def page(self, *, limit: int, after: str | None = None) -> KeyPage:
+    def page(self, *, limit: int, after: str | None = None) -> Page[ApiKey]:
         """At most ``limit`` keys of all owners in whatever state, behind the key ``after``.
 
         A new key, or a new state of one, is found about a second after it was written.
@@ -114,7 +106,7 @@ class ApiKeyStore:
             query["ExclusiveStartKey"] = {**key_of(after), **listed(after)}
         with store_errors():
             keys = tuple(map(api_key_of, self._client.query(**query)["Items"]))
-        return KeyPage(keys[:limit], keys[limit - 1].id if len(keys) > limit else None)
+        return Page(keys[:limit], keys[limit - 1].id if len(keys) > limit else None)
 
     def rotate(self, key: ApiKey, to: ApiKey) -> None:
         """Gives the key the secrets that ``to`` has; ``key`` is as it was read.

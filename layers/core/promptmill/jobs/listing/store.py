@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptmill.clock import first_id, now_ms
 from promptmill.gateway import EDGE_ATTEMPTS, aws_client, read_together, store_errors
 from promptmill.jobs.records import job_of, key, owner_pk, pk
+from promptmill.paging import Page
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -22,14 +22,6 @@ INDEX = "gsi1"
 EXAMINED = 250
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    """Jobs, newest first. ``position`` is where the next page goes on, None when nothing is left to look at."""
-
-    jobs: tuple[Job, ...]
-    position: str | None
-
-
 class JobListing:
     """``examined`` is how many entries of the index a page with a status or a kind looks at."""
 
@@ -40,7 +32,7 @@ class JobListing:
 
     def page(
         self, owner: str, job_filter: JobFilter, *, limit: int, after: str | None = None, at_ms: int | None = None
-    ) -> JobPage:
+    ) -> Page[Job]:
         """At most ``limit`` of the owner's jobs that match, behind the job ``after``.
 
         The index is eventually consistent and does not know when a job expires, so what it names is read and looked at
@@ -53,7 +45,7 @@ class JobListing:
             named = [_job_id(entry) for entry in answer["Items"]]
             stored = self.read(named[:limit])
         jobs = (stored[job_id] for job_id in named[:limit] if job_id in stored)
-        return JobPage(
+        return Page(
             tuple(
                 job
                 for job in jobs

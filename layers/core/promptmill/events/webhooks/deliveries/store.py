@@ -26,6 +26,7 @@ from promptmill.events.webhooks.deliveries.records import (
 from promptmill.events.webhooks.model import DeliveryStatus
 from promptmill.events.webhooks.schedule import look_at_ms
 from promptmill.gateway import EDGE_ATTEMPTS, aws_client, delete_items, read_together, store_errors
+from promptmill.paging import Page
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -49,14 +50,6 @@ _IS_DUE = (
     "#status = :pending AND next_attempt_at <= :at AND (attribute_not_exists(claimed_until) OR claimed_until <= :at)"
 )
 _STATUS = {"#status": "status"}
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryPage:
-    """Deliveries, newest first. ``position`` is where the next page goes on, None when nothing is left to look at."""
-
-    deliveries: tuple[Delivery, ...]
-    position: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,7 @@ class DeliveryStore:
 
     def page(
         self, webhook_id: str, *, limit: int, status: DeliveryStatus | None = None, after: str | None = None
-    ) -> DeliveryPage:
+    ) -> Page[Delivery]:
         """At most ``limit`` of the webhook's deliveries, of this status or any, behind the position ``after``.
 
         The index does not know their status: with one, a page looks at ``EXAMINED`` entries at most, and may hold fewer
@@ -127,8 +120,8 @@ class DeliveryStore:
             if delivery is not None and status in {None, delivery.status}:
                 shown.append(delivery)
             if len(shown) == limit:
-                return DeliveryPage(tuple(shown), position if number < len(positions) else None)
-        return DeliveryPage(tuple(shown), positions[examined - 1] if len(positions) > examined else None)
+                return Page(tuple(shown), position if number < len(positions) else None)
+        return Page(tuple(shown), positions[examined - 1] if len(positions) > examined else None)
 
     def claim(self, webhook_id: str, delivery_id: str, *, at_ms: int) -> Delivery | None:
         """Begins an attempt, which is the caller's until ``claimed_until``: one of many callers has it.

@@ -6,7 +6,6 @@ Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it sho
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,20 +33,13 @@ from promptmill.gateway import (
     update_item,
     write_together,
 )
+from promptmill.paging import Page
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
     from promptmill.events.webhooks.model import DisabledReason, Webhook
 
 INDEX = "gsi1"
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookPage:
-    """Webhooks, newest first. ``position`` is where the next page goes on, None on the last."""
-
-    webhooks: tuple[Webhook, ...]
-    position: str | None
 
 
 class EndpointStore:
@@ -89,7 +81,7 @@ class EndpointStore:
             raise WebhookNotFound
         return webhook_of(answer["Item"])
 
-    def page(self, *, limit: int, after: str | None = None) -> WebhookPage:
+    def page(self, *, limit: int, after: str | None = None) -> Page[Webhook]:
         """At most ``limit`` webhooks of all owners in whatever state, behind the webhook ``after``.
 
         A new one is found, and one that is gone is not any more, about a second later.
@@ -109,7 +101,7 @@ class EndpointStore:
             named = [entry["gsi1sk"]["S"] for entry in self._client.query(**query)["Items"]]
         items = read_together(self._client, self._table, [key(webhook_id) for webhook_id in named[:limit]])
         webhooks = sorted(map(webhook_of, items), key=lambda webhook: webhook.id, reverse=True)
-        return WebhookPage(tuple(webhooks), named[limit - 1] if len(named) > limit else None)
+        return Page(tuple(webhooks), named[limit - 1] if len(named) > limit else None)
 
     def change(self, before: Webhook, after: Webhook) -> None:
         """Stores all but the secrets of ``after``; ``before`` is as it was read.
