@@ -11,6 +11,7 @@ from local.providers.event_stream import event_frame
 from promptmill import errors
 from promptmill.providers.bedrock import BedrockProvider
 from promptmill.providers.failures import billed_usage
+from promptmill.providers.interface import ATTEMPT_SECONDS
 from tests.support.loopback import LAST_CHUNK, Connection, chunked_head, chunks
 from tests.support.recorder import forget_cached
 from tests.unit.providers.bedrock_wire import (
@@ -109,7 +110,7 @@ def test_a_frame_that_drips_does_not_outlast_the_deadline(server: Loopback, clie
     server.respond = respond
     began = time.monotonic()
     error = failing(BedrockProvider(client, deadline_seconds=0.2))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
     assert type(error) is errors.ProviderTimeout
     assert billed_usage(error) is not None
 
@@ -147,7 +148,7 @@ def test_an_attempt_ends_when_the_time_its_caller_gave_it_does(server: Loopback,
     began = time.monotonic()
     with pytest.raises(errors.ProviderTimeout):
         BedrockProvider().generate(a_text_model(), a_text_request(), within_seconds=0.1)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < ATTEMPT_SECONDS / 4
 
 
 def test_a_caller_cannot_give_an_attempt_more_time_than_it_has(server: Loopback, client: Any) -> None:
