@@ -88,7 +88,7 @@ def redeliver(
     """Send DELIVERY_IDS, or all --failed ones, to the webhook WEBHOOK_ID again.
 
     Each is sent as it was, with the same webhook-id, at once and then by the whole schedule, whatever became of it.
-    While the webhook hangs, it waits for its turn, up to eleven minutes at a time.
+    While the webhook hangs, it waits for its turn, up to fifteen minutes at a time.
     """
     if bool(delivery_ids) is failed or (since_ms is not None and not failed):
         raise click.UsageError("Either name deliveries, or say --failed, with --since or without.")
@@ -104,7 +104,7 @@ def redeliver(
 
     def act(delivery_id: str) -> tuple[dict[str, Any], str]:
         if dry_run:
-            delivery = deployment.deliveries.get(webhook_id, delivery_id)
+            delivery = deployment.deliveries.get(webhook_id, delivery_id, at_ms=now_ms())
             document = {"event": delivery.event, "status": delivery.status, **marked(dry_run=True)}
             return document, f"{delivery_id} ({delivery.event}) would be sent again; it is {delivery.status}."
         deployment.journal.note("webhooks redeliver", webhook_id=webhook_id, delivery_id=delivery_id)
@@ -120,9 +120,10 @@ def _all_deliveries(
     deployment: Deployment, webhook_id: str, status: str | None, since_ms: int | None, found: Callable[[int], None]
 ) -> Iterator[Delivery]:
     """What the webhook was sent, newest first."""
-    wanted = None if status is None else DeliveryStatus(status)
+    wanted, at_ms = None if status is None else DeliveryStatus(status), now_ms()
     every = entries(
-        lambda after: deployment.deliveries.page(webhook_id, limit=_PAGE, status=wanted, after=after), found
+        lambda after: deployment.deliveries.page(webhook_id, limit=_PAGE, status=wanted, after=after, at_ms=at_ms),
+        found,
     )
     return takewhile(lambda delivery: since_ms is None or epoch_ms(delivery.created_at) >= since_ms, every)
 

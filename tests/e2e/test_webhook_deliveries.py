@@ -47,7 +47,7 @@ def over(stack: Stack, webhook: Webhook, delivery_id: str) -> Delivery:
     deliveries = DeliveryStore(stack.webhooks_table, stack.client("dynamodb"))
 
     def read() -> Delivery | None:
-        delivery = deliveries.get(webhook.id, delivery_id)
+        delivery = deliveries.get(webhook.id, delivery_id, at_ms=now_ms())
         return None if delivery.status is DeliveryStatus.PENDING else delivery
 
     return eventually(read)

@@ -50,7 +50,7 @@ def an_event_is_for_a_webhook(world: World, fan_out: InProcess) -> None:
     event = an_event(owner=webhook.owner)
     assert fan_out(a_message(on_the_bus(event))) == NOTHING_KEPT
     endpoints_of(world).delete(webhook.id)
-    deliveries_of(world).get(webhook.id, event.id)
+    deliveries_of(world).get(webhook.id, event.id, at_ms=now_ms())
 
 
 def nobody_answers(world: World, deliver: InProcess) -> None:
@@ -59,7 +59,7 @@ def nobody_answers(world: World, deliver: InProcess) -> None:
     kept = deliver(a_message(json.dumps({"webhook_id": webhook.id, "delivery_id": delivery.id})))
     endpoints_of(world).delete(webhook.id)
     assert kept == NOTHING_KEPT
-    (attempt,) = deliveries_of(world).get(webhook.id, delivery.id).attempts
+    (attempt,) = deliveries_of(world).get(webhook.id, delivery.id, at_ms=now_ms()).attempts
     assert attempt.error == "connection_refused"
 
 

@@ -37,16 +37,17 @@ class Webhooks:
         return added(self.deployment.webhooks, **fields)
 
     def was_sent(
-        self, webhook: Webhook, status: DeliveryStatus = DeliveryStatus.FAILED, *, at_ms: int = AT_MS, **fields: Any
+        self, webhook: Webhook, status: DeliveryStatus = DeliveryStatus.FAILED, *, ago_ms: int = 0, **fields: Any
     ) -> Delivery:
         """Something that was tried once, and is in this state since."""
+        at_ms = now_ms() - ago_ms
         store = self.deployment.deliveries
         delivery = a_delivery(webhook_id=webhook.id, at_ms=at_ms, **fields)
         assert store.add(delivery, at_ms=at_ms)
         claimed = store.claim(webhook.id, delivery.id, at_ms=at_ms)
         assert claimed
         assert store.record(claimed, REFUSED, status, at_ms=at_ms)
-        return store.get(webhook.id, delivery.id)
+        return store.get(webhook.id, delivery.id, at_ms=now_ms())
 
     def asked_for(self) -> set[str]:
         """The deliveries that messages ask for."""
@@ -89,8 +90,8 @@ def test_webhooks_are_listed_newest_first_and_without_their_secrets(webhooks: We
 
 def test_what_a_webhook_was_sent_is_listed_with_its_attempts_and_without_content(webhooks: Webhooks) -> None:
     webhook = webhooks.has()
-    old = webhooks.was_sent(webhook, at_ms=now_ms() - 7_200_000)
-    new = webhooks.was_sent(webhook, DeliveryStatus.DELIVERED, at_ms=now_ms() - 60_000)
+    old = webhooks.was_sent(webhook, ago_ms=7_200_000)
+    new = webhooks.was_sent(webhook, DeliveryStatus.DELIVERED, ago_ms=60_000)
     webhooks.was_sent(webhooks.has())
     listed = webhooks.results("webhooks", "deliveries", webhook.id)
     assert [one["id"] for one in listed] == [new.id, old.id]
@@ -113,7 +114,7 @@ def test_a_delivery_is_sent_again_whatever_became_of_it(webhooks: Webhooks) -> N
     told = webhooks.results("webhooks", "redeliver", webhook.id, failed.id, delivered.id)
     assert [(one["delivery_id"], one["status"]) for one in told] == [(failed.id, "pending"), (delivered.id, "pending")]
     assert webhooks.asked_for() == {failed.id, delivered.id}
-    again = webhooks.deployment.deliveries.get(webhook.id, failed.id)
+    again = webhooks.deployment.deliveries.get(webhook.id, failed.id, at_ms=now_ms())
     assert (again.status, again.begun, again.attempts, again.body) == (
         DeliveryStatus.PENDING,
         0,
@@ -126,10 +127,10 @@ def test_a_delivery_is_sent_again_whatever_became_of_it(webhooks: Webhooks) -> N
 
 def test_all_that_was_given_up_since_then_is_sent_again_but_no_tests(webhooks: Webhooks) -> None:
     webhook = webhooks.has()
-    webhooks.was_sent(webhook, at_ms=now_ms() - 7_200_000)
-    webhooks.was_sent(webhook, DeliveryStatus.DELIVERED, at_ms=now_ms())
-    wanted = {webhooks.was_sent(webhook, at_ms=now_ms()).id for _ in range(3)}
-    webhooks.was_sent(webhook, at_ms=now_ms(), is_test=True)
+    webhooks.was_sent(webhook, ago_ms=7_200_000)
+    webhooks.was_sent(webhook, DeliveryStatus.DELIVERED)
+    wanted = {webhooks.was_sent(webhook).id for _ in range(3)}
+    webhooks.was_sent(webhook, is_test=True)
     search = ("webhooks", "redeliver", webhook.id, "--failed", "--since", "1h")
     would = webhooks.results(*search, "--dry-run")
     assert {(one["status"], one["dry_run"]) for one in would} == {("failed", True)}

@@ -25,10 +25,10 @@ def test_a_delivery_is_there_once_and_at_its_webhook_only(deliveries: DeliverySt
     delivery = a_delivery()
     assert deliveries.add(delivery, at_ms=AT_MS)
     assert not deliveries.add(replace(delivery, body="{}"), at_ms=AT_MS)
-    assert deliveries.get(delivery.webhook_id, delivery.id) == delivery
+    assert deliveries.get(delivery.webhook_id, delivery.id, at_ms=AT_MS) == delivery
     for webhook_id, delivery_id in ((a_webhook_id(), delivery.id), (delivery.webhook_id, "evt_x")):
         with pytest.raises(DeliveryNotFound):
-            deliveries.get(webhook_id, delivery_id)
+            deliveries.get(webhook_id, delivery_id, at_ms=AT_MS)
         with pytest.raises(DeliveryNotFound):
             deliveries.restart(webhook_id, delivery_id, at_ms=AT_MS)
 
@@ -43,10 +43,10 @@ def test_deliveries_are_listed_newest_first_and_once_each(
     for delivery in (*added, a_delivery()):
         assert deliveries.add(delivery, at_ms=AT_MS)
     found: list[Delivery] = []
-    page = deliveries.page(webhook_id, limit=limit, status=status)
+    page = deliveries.page(webhook_id, limit=limit, at_ms=AT_MS, status=status)
     while page.position is not None:
         found += page.entries
-        page = deliveries.page(webhook_id, limit=limit, status=status, after=page.position)
+        page = deliveries.page(webhook_id, limit=limit, at_ms=AT_MS, status=status, after=page.position)
     found += page.entries
     assert found == ([] if status is DeliveryStatus.FAILED else added[::-1])
 
@@ -56,4 +56,4 @@ def test_a_restarted_delivery_is_due_at_once(deliveries: DeliveryStore) -> None:
     deliveries.add(delivery, at_ms=AT_MS)
     restarted = deliveries.restart(delivery.webhook_id, delivery.id, at_ms=AT_MS + 9)
     assert restarted == replace(delivery, next_attempt_at=timestamp(AT_MS + 9))
-    assert deliveries.get(delivery.webhook_id, delivery.id) == restarted
+    assert deliveries.get(delivery.webhook_id, delivery.id, at_ms=AT_MS) == restarted

@@ -9,6 +9,7 @@ import pytest
 
 from promptmill import errors
 from promptmill.clock import timestamp
+from promptmill.events.webhooks.deliveries.records import KEEP_SECONDS
 from promptmill.events.webhooks.deliveries.store import (
     EXAMINED,
     KEPT_ATTEMPTS,
@@ -49,7 +50,7 @@ def claimed(store: DeliveryStore, delivery: Delivery, at_ms: int = AT_MS) -> Del
 
 
 def now(store: DeliveryStore, delivery: Delivery) -> Delivery:
-    return store.get(delivery.webhook_id, delivery.id)
+    return store.get(delivery.webhook_id, delivery.id, at_ms=AT_MS)
 
 
 def overdue(store: DeliveryStore, at_ms: int, page_size: int = 25) -> list[str]:
@@ -78,11 +79,11 @@ def test_what_is_not_there_is_not_found(store: DeliveryStore) -> None:
     delivery = has(store)
     for webhook_id, delivery_id in ((delivery.webhook_id, "evt_x"), (a_webhook_id(), delivery.id)):
         with pytest.raises(errors.DeliveryNotFound):
-            store.get(webhook_id, delivery_id)
+            store.get(webhook_id, delivery_id, at_ms=AT_MS)
         with pytest.raises(errors.DeliveryNotFound):
             store.restart(webhook_id, delivery_id, at_ms=AT_MS)
         assert store.claim(webhook_id, delivery_id, at_ms=AT_MS) is None
-    assert store.page(delivery.webhook_id, limit=10).entries == (delivery,)
+    assert store.page(delivery.webhook_id, limit=10, at_ms=AT_MS).entries == (delivery,)
 
 
 def test_one_of_many_has_an_attempt(store: DeliveryStore) -> None:
@@ -170,23 +171,43 @@ def test_no_message_is_sent_for_an_attempt_that_began_meanwhile(store: DeliveryS
     assert not store.look_later(page[0], at_ms=AT_MS + MINUTE_MS)
 
 
-def test_what_is_put_off_costs_no_attempt(store: DeliveryStore) -> None:
+def test_what_is_put_off_begins_no_attempt_and_is_due_then_and_not_before(store: DeliveryStore) -> None:
     delivery = has(store)
-    mine = claimed(store, delivery)
-    assert store.put_off(mine, until_ms=AT_MS + MINUTE_MS, at_ms=AT_MS)
+    assert store.put_off(delivery.webhook_id, delivery.id, until_ms=AT_MS + MINUTE_MS, at_ms=AT_MS)
     assert now(store, delivery) == replace(delivery, next_attempt_at=timestamp(AT_MS + MINUTE_MS))
     assert overdue(store, AT_MS + 2 * MINUTE_MS) == [delivery.id]
     assert store.claim(delivery.webhook_id, delivery.id, at_ms=AT_MS + MINUTE_MS - 1) is None
     assert claimed(store, delivery, AT_MS + MINUTE_MS).begun == 1
 
 
-def test_nobody_puts_off_an_attempt_of_somebody_else(store: DeliveryStore) -> None:
+def test_what_is_not_due_is_not_put_off_nor_is_a_test(store: DeliveryStore) -> None:
+    later, under_way, received, test = has(store), has(store), has(store), has(store, is_test=True)
+    assert store.put_off(later.webhook_id, later.id, until_ms=AT_MS + 9, at_ms=AT_MS)
+    claimed(store, under_way)
+    store.record(claimed(store, received), RECEIVED, DELIVERED, at_ms=AT_MS)
+    for delivery in (later, under_way, received, test):
+        before = now(store, delivery)
+        assert not store.put_off(delivery.webhook_id, delivery.id, until_ms=AT_MS + HOUR_MS, at_ms=AT_MS)
+        assert now(store, delivery) == before
+
+
+def test_an_attempt_that_is_given_back_costs_none(store: DeliveryStore) -> None:
+    delivery = has(store)
+    mine = claimed(store, delivery)
+    assert store.give_back(mine, until_ms=AT_MS + MINUTE_MS, at_ms=AT_MS)
+    assert now(store, delivery) == replace(delivery, next_attempt_at=timestamp(AT_MS + MINUTE_MS))
+    assert overdue(store, AT_MS + 2 * MINUTE_MS) == [delivery.id]
+    assert store.claim(delivery.webhook_id, delivery.id, at_ms=AT_MS + MINUTE_MS - 1) is None
+    assert claimed(store, delivery, AT_MS + MINUTE_MS).begun == 1
+
+
+def test_nobody_gives_back_an_attempt_of_somebody_else(store: DeliveryStore) -> None:
     delivery = has(store)
     late = claimed(store, delivery)
     mine = claimed(store, delivery, AT_MS + LEASE_MS)
-    assert not store.put_off(late, until_ms=AT_MS + HOUR_MS, at_ms=AT_MS + LEASE_MS)
+    assert not store.give_back(late, until_ms=AT_MS + HOUR_MS, at_ms=AT_MS + LEASE_MS)
     assert store.record(mine, RECEIVED, DELIVERED, at_ms=AT_MS)
-    assert not store.put_off(mine, until_ms=AT_MS + HOUR_MS, at_ms=AT_MS + LEASE_MS)
+    assert not store.give_back(mine, until_ms=AT_MS + HOUR_MS, at_ms=AT_MS + LEASE_MS)
 
 
 @pytest.mark.parametrize("status", [PENDING, DELIVERED, GIVEN_UP])
@@ -228,13 +249,13 @@ def test_a_webhooks_deliveries_are_listed_newest_first_page_by_page(store: Deliv
     shown: list[Delivery] = []
     position = None
     for _ in range(3):
-        page = store.page(webhook_id, limit=3, after=position)
+        page = store.page(webhook_id, limit=3, at_ms=AT_MS, after=position)
         shown += page.entries
         position = page.position
     assert shown == made[::-1]
     assert position is None
-    assert store.page(webhook_id, limit=7).position is None
-    assert store.page(a_webhook_id(), limit=3).entries == ()
+    assert store.page(webhook_id, limit=7, at_ms=AT_MS).position is None
+    assert store.page(a_webhook_id(), limit=3, at_ms=AT_MS).entries == ()
 
 
 def test_of_one_status_every_delivery_is_on_one_page(store: DeliveryStore) -> None:
@@ -245,8 +266,22 @@ def test_of_one_status_every_delivery_is_on_one_page(store: DeliveryStore) -> No
     shown: list[str] = []
     position, pages = None, 0
     while pages == 0 or position is not None:
-        page = store.page(webhook_id, limit=2, status=GIVEN_UP, after=position)
+        page = store.page(webhook_id, limit=2, at_ms=AT_MS, status=GIVEN_UP, after=position)
         shown += [one.id for one in page.entries]
         position, pages = page.position, pages + 1
     assert shown == [made[number].id for number in (EXAMINED + 1, 50, 1, 0)]
     assert pages <= 3
+
+
+def test_what_has_expired_is_not_there_although_dynamodb_deletes_it_later(store: DeliveryStore) -> None:
+    delivery = has(store)
+    for at_ms, there in ((AT_MS + KEEP_SECONDS * 1000 - 1, True), (AT_MS + KEEP_SECONDS * 1000, False)):
+        assert store.page(delivery.webhook_id, limit=5, at_ms=at_ms).entries == ((delivery,) if there else ())
+        if there:
+            assert store.get(delivery.webhook_id, delivery.id, at_ms=at_ms) == delivery
+            continue
+        with pytest.raises(errors.DeliveryNotFound):
+            store.get(delivery.webhook_id, delivery.id, at_ms=at_ms)
+        with pytest.raises(errors.DeliveryNotFound):
+            store.restart(delivery.webhook_id, delivery.id, at_ms=at_ms)
+    assert now(store, delivery) == delivery

@@ -173,5 +173,5 @@ def test_a_test_is_tried_once_and_says_nothing_about_its_webhook(
     webhooks.queue.send(webhook.id, test.id)
     webhooks.work()
     assert sender.sent == 1
-    assert webhooks.deliveries.get(webhook.id, test.id).status is FAILED
+    assert webhooks.deliveries.get(webhook.id, test.id, at_ms=webhooks.clock()).status is FAILED
     assert webhooks.now(webhook) == before

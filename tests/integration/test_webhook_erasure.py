@@ -117,12 +117,22 @@ def test_a_webhook_is_erased_after_all_that_was_delivered_to_it(account: Account
     assert leaving.left() == []
 
 
-def test_a_user_without_webhooks_costs_one_read(account: Account) -> None:
+def test_a_user_without_webhooks_costs_two_reads(account: Account) -> None:
     leaving = Leaving(account)
     leaving.to_the_end()
     account.made.clear()
     assert leaving.call() is False
-    assert account.made == ["dynamodb.BatchGetItem"]
+    assert account.made == ["dynamodb.BatchGetItem"] * 2
+
+
+def test_of_a_user_whose_webhooks_were_deleted_before_nothing_is_left(account: Account) -> None:
+    leaving = Leaving(account)
+    for webhook in leaving.webhooks:
+        leaving.deliveries.forget_page(webhook.id)
+        leaving.endpoints.delete(webhook.id)
+    assert leaving.left() == ["SUBSCRIPTIONS"]
+    assert leaving.call() is False
+    assert leaving.left() == []
 
 
 @pytest.mark.parametrize("page", range(2))

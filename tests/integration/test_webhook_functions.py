@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from promptmill.errors import QueueUnavailable
+from promptmill.events.webhooks.deliveries.store import LOOK_AGAIN_MS
 from promptmill.events.webhooks.model import DeliveryStatus, Webhook
-from promptmill.events.webhooks.release import Released, release
+from promptmill.events.webhooks.release import PAGE_SIZE, Released, release
 from promptmill.events.webhooks.schedule import MINUTE_MS
 from promptmill.settings import settings
-from tests.integration.webhook_world import World, answering
+from tests.integration.webhook_world import MemoryQueue, World, answering
 from tests.support.builders import AT_MS
-from tests.support.deliveries import a_delivery
+from tests.support.deliveries import BROKEN, a_delivery
 from tests.support.functions import handler
 from tests.support.receiver import Receiver
 from tests.unit.jobs.settling import always
@@ -67,7 +69,7 @@ def counts(capsys: pytest.CaptureFixture[str]) -> list[dict[str, float]]:
 def test_an_event_is_stored_for_its_webhook_and_asked_for(webhooks: World, webhook: Webhook) -> None:
     event = sample("fan_out_event")
     assert fan_out(webhooks, event) == fan_out(webhooks, event) == NOTHING_KEPT
-    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).entries
+    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5, at_ms=AT_MS).entries
     assert delivery.id == json.loads(event["Records"][0]["body"])["detail"]["metadata"]["id"]
     asked = json.loads(sample("deliver_webhook")["Records"][0]["body"])
     assert [vars_of(one.content) for one in webhooks.queue.waiting] == [asked]
@@ -100,6 +102,17 @@ def test_an_attempt_is_made_once_and_counted(
     assert counts(capsys) == [counted]
 
 
+def test_what_failed_together_is_not_tried_again_together(webhooks: World, webhook: Webhook) -> None:
+    webhooks.script(BROKEN)
+    (message,) = sample("deliver_webhook")["Records"]
+    for delivery in (tried := [a_delivery(webhook.id) for _ in range(8)]):
+        webhooks.deliveries.add(delivery, at_ms=AT_MS)
+        asked = {"webhook_id": webhook.id, "delivery_id": delivery.id}
+        assert deliver(webhooks, {"Records": [{**message, "body": json.dumps(asked)}]}) == NOTHING_KEPT
+    page = webhooks.deliveries.page(webhook.id, limit=len(tried), at_ms=AT_MS)
+    assert len({one.next_attempt_at for one in page.entries}) > 1
+
+
 @pytest.mark.parametrize("function", [fan_out, deliver])
 def test_a_message_that_is_none_fails_alone(
     webhooks: World, webhook: Webhook, receiver: Receiver, function: Any
@@ -129,8 +142,28 @@ def test_what_is_due_is_released_and_counted_while_there_is_time(
     ]
     webhooks.clock.advance(MINUTE_MS)
     webhooks.work()
-    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5).entries
+    (delivery,) = webhooks.deliveries.page(webhook.id, limit=5, at_ms=AT_MS).entries
     assert (delivery.status, len(receiver.received)) == (DeliveryStatus.DELIVERED, 1)
+
+
+def test_what_cannot_be_asked_for_keeps_no_other_from_it(webhooks: World) -> None:
+    added = [a_delivery() for _ in range(PAGE_SIZE + 1)]
+    for number, delivery in enumerate(added):
+        webhooks.deliveries.add(delivery, at_ms=AT_MS - number)
+    refused = {added[-1].id, added[5].id}
+
+    class Refusing(MemoryQueue):
+        def send(self, webhook_id: str, delivery_id: str, *, delay_seconds: int = 0) -> None:
+            if delivery_id in refused:
+                raise QueueUnavailable("not now")
+            super().send(webhook_id, delivery_id, delay_seconds=delay_seconds)
+
+    queue = Refusing(webhooks.clock, webhooks.calls)
+    with pytest.raises(QueueUnavailable, match="not now"):
+        release(webhooks.deliveries, queue, at_ms=AT_MS + MINUTE_MS, has_time=always)
+    assert {one.content.delivery_id for one in queue.waiting} == {one.id for one in added} - refused
+    again_ms = AT_MS + MINUTE_MS + LOOK_AGAIN_MS
+    assert release(webhooks.deliveries, webhooks.queue, at_ms=again_ms, has_time=always) == Released(len(added))
 
 
 def test_two_releases_at_one_time_ask_once(webhooks: World) -> None:

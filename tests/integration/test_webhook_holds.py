@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from promptmill.clock import epoch_ms, timestamp
@@ -77,6 +79,19 @@ def test_a_message_that_nothing_is_due_for_does_not_try_in_anothers_place(webhoo
     assert webhooks.dispatch.attempt(webhook.id, done.id, at_ms=webhooks.clock(), jitter=0) is None
     webhooks.work()
     assert webhooks.delivery(webhook, event).status is DELIVERED
+
+
+def test_waiting_is_one_write_which_begins_no_attempt(webhooks: World, receiver: Receiver) -> None:
+    """With two, what fails between them would cost an attempt, and one after the other all there may be."""
+    webhook, _, _ = held(webhooks, receiver)
+    event = an_event()
+    webhooks.publish(event)
+    webhooks.fan_out.spread(webhooks.events.pop().content, at_ms=webhooks.clock())
+    before = webhooks.delivery(webhook, event)
+    webhooks.calls.made.clear()
+    assert webhooks.dispatch.attempt(webhook.id, event.id, at_ms=webhooks.clock(), jitter=0) is None
+    assert webhooks.calls.made == ["GetItem", "UpdateItem", "SendMessage"]
+    assert webhooks.delivery(webhook, event) == replace(before, next_attempt_at=webhooks.now(webhook).held_until)
 
 
 def test_of_those_whose_hold_is_over_one_tries_and_the_rest_lose_no_attempt(

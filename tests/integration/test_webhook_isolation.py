@@ -18,7 +18,7 @@ from tests.integration.tables import make_table
 from tests.integration.webhook_world import MemoryQueue, Waiting, World
 from tests.support.builders import FakeClock
 from tests.support.deliveries import an_event
-from tests.support.loopback import http_answer
+from tests.support.loopback import Respond, http_answer
 from tests.support.receiver import Receiver
 
 BACKLOG = 12
@@ -54,6 +54,26 @@ def test_all_others_have_their_events_while_one_does_not_answer(
     waiting = [world.delivery(hanging, event) for event in events]
     assert {one.status for one in waiting} == {DeliveryStatus.PENDING}
     assert sorted(one.begun for one in waiting) == [0] * (BACKLOG - 1) + [1]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [lambda connection: connection.reset(), lambda connection: connection.send(b"\x00 garbage \xff\r\n\r\n" * 9)],
+    ids=["resets", "answers garbage"],
+)
+def test_all_others_have_their_events_while_one_is_in_trouble(
+    world: World, receivers: tuple[Receiver, Receiver], trouble: Respond
+) -> None:
+    broken, well = receivers
+    broken.respond = trouble
+    failing, receiving = world.webhook(broken), world.webhook(well)
+    events = [an_event() for _ in range(BACKLOG)]
+    for event in events:
+        world.publish(event)
+    world.work()
+    assert {world.delivery(receiving, event).status for event in events} == {DeliveryStatus.DELIVERED}
+    assert {world.delivery(failing, event).status for event in events} == {DeliveryStatus.PENDING}
+    assert (world.now(receiving).failing_since, world.now(failing).failing_since is None) == (None, False)
 
 
 def test_who_answers_again_has_all_its_events_within_two_minutes(

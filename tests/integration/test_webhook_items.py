@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.stub import Stubber
 
@@ -118,12 +121,37 @@ def test_how_a_webhook_does_is_written_down_although_it_is_being_changed(
         stub.assert_no_pending_responses()
 
 
-def test_a_rotation_of_a_webhook_that_is_being_changed_is_refused() -> None:
+class _NoContent:
+    """A body as urllib3 has it."""
+
+    def stream(self) -> list[bytes]:
+        return [b"{}"]
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ConditionalCheckFailed"])
+def test_a_rotation_of_a_webhook_that_is_being_changed_is_refused(code: str) -> None:
     stubbed, webhook = client("dynamodb"), a_webhook()
     with Stubber(stubbed) as stub:
-        stub.add_client_error("update_item", "TransactionConflictException")
+        canceled = {"CancellationReasons": [{"Code": code}]}
+        stub.add_client_error("transact_write_items", "TransactionCanceledException", modeled_fields=canceled)
         with pytest.raises(RequestInFlight):
             EndpointStore("webhooks", stubbed).rotate(webhook, webhook)
+
+
+def test_a_rotation_whose_answer_is_lost_is_sent_again_as_the_same_one() -> None:
+    """DynamoDB answers what is written under the same token as it did at first, and looks at no condition."""
+    twice, webhook = client("dynamodb", config=Config(retries={"total_max_attempts": 2})), a_webhook()
+    tokens: list[str] = []
+
+    def lose_the_first(request: AWSPreparedRequest, **_event: Any) -> AWSResponse:
+        tokens.append(json.loads(cast("bytes", request.body))["ClientRequestToken"])
+        status = HTTPStatus.OK if len(tokens) > 1 else HTTPStatus.INTERNAL_SERVER_ERROR
+        return AWSResponse(request.url, status, HTTPHeaders(), _NoContent())
+
+    twice.meta.events.register_first("before-send.dynamodb", lose_the_first)
+    EndpointStore("webhooks", twice).rotate(webhook, webhook)
+    assert len(tokens) == 2
+    assert tokens[0] == tokens[1]
 
 
 def test_a_secret_is_32_random_bytes_as_standard_webhooks_writes_them() -> None:

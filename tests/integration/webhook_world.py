@@ -187,7 +187,7 @@ class World:
         return self.endpoints.get(webhook.id)
 
     def delivery(self, webhook: Webhook, event: Event) -> Delivery:
-        return self.deliveries.get(webhook.id, event.id)
+        return self.deliveries.get(webhook.id, event.id, at_ms=self.clock())
 
     def work(self) -> None:
         """Does all that is to be done now; a crash is one of the process, and the rest goes on."""

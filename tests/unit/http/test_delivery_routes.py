@@ -29,9 +29,10 @@ class Sent(WebhookAdministration):
         self.webhook_id: str = self.make()["id"]
         self.path = f"/v1/webhooks/{self.webhook_id}"
 
-    def has(self, **fields: Any) -> Delivery:
-        delivery = a_delivery(self.webhook_id, **fields)
-        self.deliveries.add(delivery, at_ms=AT_MS)
+    def has(self, *, later_ms: int = 0, **fields: Any) -> Delivery:
+        at_ms = now_ms() + later_ms
+        delivery = a_delivery(self.webhook_id, at_ms=at_ms, **fields)
+        self.deliveries.add(delivery, at_ms=at_ms)
         return delivery
 
 
@@ -39,7 +40,7 @@ def test_a_test_is_sent_once_and_says_where_to_look() -> None:
     sent = Sent()
     answer = sent.call("POST", f"{sent.path}/test")
     ((webhook_id, delivery_id, delay),) = sent.queue.asked
-    delivery = sent.deliveries.get(webhook_id, delivery_id)
+    delivery = sent.deliveries.get(webhook_id, delivery_id, at_ms=now_ms())
     assert (answer.status, webhook_id, delay, delivery.is_test) == (202, sent.webhook_id, 0, True)
     assert answer.headers["location"] == f"{BASE_URL}{sent.path}/deliveries/{delivery_id}"
     assert answer.json == {
@@ -58,7 +59,7 @@ def test_a_test_is_sent_once_and_says_where_to_look() -> None:
 
 def test_what_a_webhook_was_sent_is_listed_newest_first_in_pages() -> None:
     sent = Sent()
-    ids = [sent.has(at_ms=AT_MS + number).id for number in range(3)][::-1]
+    ids = [sent.has(later_ms=number * 1000).id for number in range(3)][::-1]
     path = f"{sent.path}/deliveries"
     first = sent.call("GET", path, query={"limit": ["2"]}).json
     assert ([each["id"] for each in first["data"]], first["has_more"]) == (ids[:2], True)
@@ -87,7 +88,7 @@ def test_a_list_outside_the_rules_is_a_400(query: dict[str, list[str]]) -> None:
 def test_a_cursor_is_of_one_webhook_and_one_state() -> None:
     sent = Sent()
     for number in range(2):
-        sent.has(at_ms=AT_MS + number, status=DeliveryStatus.FAILED)
+        sent.has(later_ms=number * 1000, status=DeliveryStatus.FAILED)
     query = {"limit": ["1"], "status": ["failed"]}
     cursor = sent.call("GET", f"{sent.path}/deliveries", query=query).json["next_cursor"]
     other = f"/v1/webhooks/{sent.make()['id']}/deliveries"
@@ -119,7 +120,7 @@ def test_a_delivery_is_made_again_whatever_became_of_it(status: DeliveryStatus) 
     assert (answer.status, answer.json["status"]) == (202, "pending")
     assert timestamp(before_ms) <= answer.json["next_attempt_at"] <= timestamp(now_ms())
     assert sent.queue.asked == [(sent.webhook_id, delivery.id, 0)]
-    stored = sent.deliveries.get(sent.webhook_id, delivery.id)
+    stored = sent.deliveries.get(sent.webhook_id, delivery.id, at_ms=now_ms())
     assert (stored.body, stored.attempts) == (delivery.body, (REFUSED,))
 
 

@@ -21,7 +21,7 @@ from tests.unit.http.calls import BASE_URL, OPERATOR, OWNER, USER
 from tests.unit.http.conftest import LogLines
 from tests.unit.http.webhook_admin import ASKED, WebhookAdministration
 from tests.unit.webhooks.fakes import MemoryEndpoints
-from tests.unit.webhooks.urls import HOSTILE
+from tests.unit.webhooks.urls import GOOD, HOSTILE
 
 PATH = "/v1/webhooks"
 
@@ -110,6 +110,11 @@ def test_a_webhook_is_neither_made_nor_led_to_where_nothing_may_be_sent(url: str
     ):
         assert (answer.status, [error["pointer"] for error in answer.json["errors"]]) == (422, ["/url"])
     assert [each.url for each in administration.endpoints.webhooks.values()] == [WEBHOOK_URL]
+
+
+@pytest.mark.parametrize("url", GOOD)
+def test_a_webhook_is_made_for_a_url_of_the_public_internet(url: str) -> None:
+    assert WebhookAdministration().make(url=url)["url"] == url
 
 
 @pytest.mark.parametrize("place", ["https://localhost:4443/", "https://127.0.0.1:4443/hook"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from promptmill.clock import timestamp
 from promptmill.errors import DeliveryNotFound, RequestInFlight, TooManyWebhooks, WebhookNotFound
 from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
-from promptmill.events.webhooks.deliveries.records import position_of
+from promptmill.events.webhooks.deliveries.records import delivery_item, is_kept, position_of
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
 from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.events.webhooks.model import MAX_WEBHOOKS, Delivery, DeliveryStatus, Webhook, WebhookStatus
@@ -111,13 +111,20 @@ class MemoryDeliveries(DeliveryStore):
         self.deliveries[place] = delivery
         return True
 
-    def get(self, webhook_id: str, delivery_id: str) -> Delivery:
-        if (webhook_id, delivery_id) not in self.deliveries:
+    def get(self, webhook_id: str, delivery_id: str, *, at_ms: int) -> Delivery:
+        delivery = self.deliveries.get((webhook_id, delivery_id))
+        if delivery is None or not is_kept(delivery_item(delivery, look_at=""), at_ms=at_ms):
             raise DeliveryNotFound
-        return self.deliveries[webhook_id, delivery_id]
+        return delivery
 
     def page(
-        self, webhook_id: str, *, limit: int, status: DeliveryStatus | None = None, after: str | None = None
+        self,
+        webhook_id: str,
+        *,
+        limit: int,
+        at_ms: int,
+        status: DeliveryStatus | None = None,
+        after: str | None = None,
     ) -> Page[Delivery]:
         of_webhook = [each for (owner, _), each in self.deliveries.items() if owner == webhook_id]
         behind = sorted(
@@ -127,7 +134,7 @@ class MemoryDeliveries(DeliveryStore):
         return Page(tuple(found[:limit]), position_of(found[limit - 1]) if len(found) > limit else None)
 
     def restart(self, webhook_id: str, delivery_id: str, *, at_ms: int) -> Delivery:
-        delivery = self.get(webhook_id, delivery_id)
+        delivery = self.get(webhook_id, delivery_id, at_ms=at_ms)
         if delivery.claimed_until is not None and delivery.claimed_until > timestamp(at_ms):
             raise RequestInFlight
         restarted = replace(

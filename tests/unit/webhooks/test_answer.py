@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptmill.clock import epoch_ms
 from promptmill.events.webhooks.answer import MAX_RETRY_AFTER_SECONDS, seconds_to_wait
+from promptmill.events.webhooks.gateway import MAX_HEAD_BYTES
 
 NOW_MS = epoch_ms("2026-11-21T10:00:00.000Z")
 
@@ -63,6 +66,12 @@ def test_seconds_may_have_any_number_of_digits(text: str, expected: int) -> None
 @pytest.mark.parametrize("text", ["", " ", "-1", "+1", "1.5", "1e3", "0x10", "1_000", "²", "١٢", *NO_DATES])
 def test_what_is_neither_seconds_nor_a_date_asks_for_nothing(text: str) -> None:
     assert seconds_to_wait(text, now_ms=NOW_MS) is None
+
+
+def test_a_text_as_long_as_a_head_may_be_takes_no_time() -> None:
+    began = time.process_time()
+    assert seconds_to_wait("0" * MAX_HEAD_BYTES + "x", now_ms=NOW_MS) is None
+    assert time.process_time() - began < 0.5
 
 
 @given(st.text() | st.integers().map(str))

@@ -81,7 +81,7 @@ def add_delivery_routes(
         asked = page_request(app, _LABEL, of=[known_webhook_id(webhook_id)], filters={"status": STATUS_LENGTH})
         status = _status_of(asked.sent.get("status"))
         endpoints().get(webhook_id)
-        page = deliveries().page(webhook_id, limit=asked.limit, status=status, after=asked.after)
+        page = deliveries().page(webhook_id, limit=asked.limit, status=status, after=asked.after, at_ms=now_ms())
         return no_store_response(asked.answer([_document(each) for each in page.entries], page.position))
 
     @app.get(
@@ -94,15 +94,15 @@ def add_delivery_routes(
     )
     def read_delivery(webhook_id: str, delivery_id: str) -> Response[Any]:
         endpoints().get(known_webhook_id(webhook_id))
-        delivery = deliveries().get(webhook_id, _known_delivery_id(delivery_id))
+        delivery = deliveries().get(webhook_id, _known_delivery_id(delivery_id), at_ms=now_ms())
         return no_store_response({**_document(delivery), "attempts": [_attempt(each) for each in delivery.attempts]})
 
     @app.post(
         "/v1/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver",
         summary="Deliver again",
         description="Sends the same body with the same `webhook-id` again, at once and then by the whole schedule, "
-        "whatever became of it before. While the webhook hangs, it waits for its turn, up to eleven minutes at a time. "
-        "Admins only.",
+        "whatever became of it before. While the webhook hangs, it waits for its turn, up to fifteen minutes at a "
+        "time. Admins only.",
         tags=TAGS,
         operation_id="redeliverEvent",
         responses=responses(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ MAX_RETRY_AFTER_SECONDS = 24 * 3600
 # RFC 9110, section 5.6.7: the form that is written, and the two that are still to be read.
 _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 # Six digits of seconds are more than a day, whatever follows.
-_SECONDS = re.compile(r"0*([0-9]{1,6})[0-9]*")
+_MOST_DIGITS = 6
 
 
 class SendError(StrEnum):
@@ -65,8 +64,9 @@ def error_of_status(status_code: int) -> SendError | None:
 
 def seconds_to_wait(retry_after: str, *, now_ms: int) -> int | None:
     """What a ``Retry-After`` header asks for, in seconds or as a date; None for anything else."""
-    if asked := _SECONDS.fullmatch(retry_after):
-        seconds = int(asked[1])
+    # The text is the receiver's, and long where it likes: it is looked at from end to end once.
+    if retry_after.isascii() and retry_after.isdigit():
+        seconds = int(retry_after.lstrip("0")[:_MOST_DIGITS] or "0")
     else:
         date = _date(retry_after)
         if date is None:

@@ -60,6 +60,8 @@ class Dispatch:
         not written down is done again.
         """
         webhook = self._webhook(webhook_id)
+        if webhook is not None and self._is_put_off(webhook, delivery_id, at_ms=at_ms, jitter=jitter):
+            return None
         delivery = self.deliveries.claim(webhook_id, delivery_id, at_ms=at_ms)
         if delivery is None:
             return None
@@ -69,9 +71,7 @@ class Dispatch:
         if delivery.begun > attempts_of(delivery):
             self._end_unsent(delivery, INTERRUPTED, at_ms=at_ms)
             return None
-        wait_until_ms = None if delivery.is_test else self._wait_until_ms(webhook, at_ms=at_ms)
-        if wait_until_ms is not None:
-            self._put_off(delivery, until_ms=held_off_ms(wait_until_ms, jitter=jitter), at_ms=at_ms)
+        if not delivery.is_test and self._gives_way(delivery, webhook, at_ms=at_ms, jitter=jitter):
             return None
         return self._send(delivery, webhook, at_ms=at_ms, jitter=jitter)
 
@@ -83,22 +83,32 @@ class Dispatch:
             return None
         return webhook if webhook.status is WebhookStatus.ENABLED else None
 
-    def _wait_until_ms(self, webhook: Webhook, *, at_ms: int) -> int | None:
-        """Until when the attempt has to wait; None when it is to be made, which others then wait for.
+    def _is_put_off(self, webhook: Webhook, delivery_id: str, *, at_ms: int, jitter: float) -> bool:
+        """Whether what is due waits for a hold to end: one write for each of the many that do, and no attempt."""
+        if webhook.held_until is None or at_ms >= epoch_ms(webhook.held_until):
+            return False
+        failing_ms = failing_for_ms(webhook, at_ms=at_ms)
+        until_ms = held_off_ms(epoch_ms(webhook.held_until), failing_for_ms=failing_ms, jitter=jitter)
+        if not self.deliveries.put_off(webhook.id, delivery_id, until_ms=until_ms, at_ms=at_ms):
+            return False
+        self._ask(webhook.id, delivery_id, due_ms=until_ms, at_ms=at_ms)
+        return True
 
-        After a hold, the first one shows whether the webhook answers again.
+    def _gives_way(self, delivery: Delivery, webhook: Webhook, *, at_ms: int, jitter: float) -> bool:
+        """Whether, after a hold, somebody else was first to show if the webhook answers again.
+
+        Otherwise the others wait for this one from now on.
         """
         if webhook.held_until is None:
-            return None
-        until_ms = epoch_ms(webhook.held_until)
-        if at_ms < until_ms:
-            return until_ms
-        next_ms = at_ms + hold_ms(failing_for_ms(webhook, at_ms=at_ms))
-        return None if self.endpoints.hold(webhook, until_ms=next_ms, at_ms=at_ms) else next_ms
-
-    def _put_off(self, delivery: Delivery, *, until_ms: int, at_ms: int) -> None:
-        if self.deliveries.put_off(delivery, until_ms=until_ms, at_ms=at_ms):
-            self._ask(delivery, due_ms=until_ms, at_ms=at_ms)
+            return False
+        failing_ms = failing_for_ms(webhook, at_ms=at_ms)
+        held_until_ms = at_ms + hold_ms(failing_ms)
+        if self.endpoints.hold(webhook, until_ms=held_until_ms, at_ms=at_ms):
+            return False
+        until_ms = held_off_ms(held_until_ms, failing_for_ms=failing_ms, jitter=jitter)
+        if self.deliveries.give_back(delivery, until_ms=until_ms, at_ms=at_ms):
+            self._ask(delivery.webhook_id, delivery.id, due_ms=until_ms, at_ms=at_ms)
+        return True
 
     def _send(self, delivery: Delivery, webhook: Webhook, *, at_ms: int, jitter: float) -> Attempted:
         body = delivery.body.encode()
@@ -109,7 +119,7 @@ class Dispatch:
         attempt = Attempt(timestamp(at_ms), answer.duration_ms, answer.status_code, answer.error)
         self._record(delivery, attempt, verdict, at_ms=ended_ms)
         if verdict.next_attempt_ms is not None:
-            self._ask(delivery, due_ms=verdict.next_attempt_ms, at_ms=ended_ms)
+            self._ask(delivery.webhook_id, delivery.id, due_ms=verdict.next_attempt_ms, at_ms=ended_ms)
         return Attempted(failed=answer.error is not None, disabled=disabled)
 
     def _note(self, answer: Answer, delivery: Delivery, webhook: Webhook, *, at_ms: int, ended_ms: int) -> bool:
@@ -150,8 +160,8 @@ class Dispatch:
             duration_ms=attempt.duration_ms,
         )
 
-    def _ask(self, delivery: Delivery, *, due_ms: int, at_ms: int) -> None:
+    def _ask(self, webhook_id: str, delivery_id: str, *, due_ms: int, at_ms: int) -> None:
         """Sends the message for an attempt that is due so soon that one can wait for it."""
         if is_soon(due_ms, at_ms=at_ms):
             seconds = delay_seconds(due_ms, at_ms=at_ms)
-            self.queue.send(delivery.webhook_id, delivery.id, delay_seconds=seconds)
+            self.queue.send(webhook_id, delivery_id, delay_seconds=seconds)

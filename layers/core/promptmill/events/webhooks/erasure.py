@@ -36,7 +36,8 @@ class WebhookEraser:
         """
         webhooks = self.endpoints.subscriptions(owner)
         quiet = [self._is_quiet(webhook_id, at_ms=at_ms) for webhook_id in webhooks]
-        if webhooks and all(quiet):
+        # Without a webhook there may still be the count of them, which is none.
+        if all(quiet):
             left = [webhook_id for webhook_id in webhooks if self.deliveries.forget_page(webhook_id)]
             if not left:
                 self.endpoints.forget_all(owner)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 SEND_SECONDS = 15
 MAX_HEAD_BYTES = 16_384
 _CONNECT_SECONDS = 5
-# Nothing can end a getaddrinfo; what it says later than this is not waited for.
-_RESOLVE_SECONDS = 5
+# Nothing can end a getaddrinfo; what it says later than this is not waited for. A resolver asks again after 5 seconds.
+_RESOLVE_SECONDS = 7
 # 0 would make a socket non-blocking.
 _NO_TIME_SECONDS = 0.001
 _PIECE_BYTES = 4096

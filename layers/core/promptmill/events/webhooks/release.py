@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptmill.errors import QueueUnavailable, StoreUnavailable
 from promptmill.parallel import in_parallel
 
 if TYPE_CHECKING:
@@ -27,23 +28,30 @@ class Released:
 def release(deliveries: DeliveryStore, queue: DeliveryQueue, *, at_ms: int, has_time: Callable[[], bool]) -> Released:
     """Asks for the attempts that are due, the longest overdue first, while there is time; what it came to.
 
-    Two at a time ask for each once. Raises ``StoreUnavailable`` and ``QueueUnavailable``; what was not asked for is
-    found again some minutes later.
+    Two at a time ask for each once. One that cannot be asked for keeps no other from it, and is found again some
+    minutes later; the first ``StoreUnavailable`` or ``QueueUnavailable`` is raised at the end.
     """
+    failures: list[StoreUnavailable | QueueUnavailable] = []
 
     def ask(overdue: Overdue) -> bool | None:
         """Whether it asked; None when there was no time to."""
         if not has_time():
             return None
-        if not deliveries.look_later(overdue, at_ms=at_ms):
+        try:
+            if not deliveries.look_later(overdue, at_ms=at_ms):
+                return False
+            queue.send(overdue.webhook_id, overdue.delivery_id)
+        except (StoreUnavailable, QueueUnavailable) as error:
+            failures.append(error)
             return False
-        queue.send(overdue.webhook_id, overdue.delivery_id)
         return True
 
-    count = 0
+    released = Released(0)
     for page in deliveries.overdue(at_ms=at_ms, page_size=PAGE_SIZE):
         asked = in_parallel(ask, page)
-        count += asked.count(True)
-        if None in asked:
-            return Released(count, cut_short=True)
-    return Released(count)
+        released = Released(released.count + asked.count(True), cut_short=None in asked)
+        if released.cut_short:
+            break
+    if failures:
+        raise failures[0]
+    return released

@@ -63,9 +63,12 @@ def hold_ms(failing_for_ms: int) -> int:
     return min(max(failing_for_ms // 2, MIN_HOLD_MS), MAX_HOLD_MS)
 
 
-def held_off_ms(held_until_ms: int, *, jitter: float) -> int:
-    """When to try what waited for a hold to end: spread over a minute, for what it is one of may be many."""
-    return held_until_ms + round(MINUTE_MS * jitter)
+def held_off_ms(held_until_ms: int, *, failing_for_ms: int, jitter: float) -> int:
+    """When to try what waited for a hold to end: it is one of many, so they are spread.
+
+    Over half as long as who has been failing so long is held, and a minute at least. ``jitter`` is from 0 to 1.
+    """
+    return held_until_ms + round(max(hold_ms(failing_for_ms) // 2, MINUTE_MS) * jitter)
 
 
 def is_soon(due_ms: int, *, at_ms: int) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from promptmill.clock import epoch_ms
+from promptmill.clock import epoch_ms, timestamp
 from promptmill.events.webhooks.model import Attempt, Delivery, DeliveryStatus
+from promptmill.events.webhooks.schedule import look_at_ms
 
 Item = dict[str, dict[str, Any]]
 
@@ -53,6 +54,16 @@ def position_of(delivery: Delivery) -> str:
 def deletion(at: str) -> dict[str, str]:
     """When DynamoDB may delete a delivery that was made, or made again, at this time."""
     return {"N": str(epoch_ms(at) // 1000 + KEEP_SECONDS)}
+
+
+def next_values(next_ms: int, *, at_ms: int) -> Item:
+    """``:next`` and ``:look`` of an attempt that is due then: ``next_attempt_at``, and what ``gsi2`` has it by."""
+    return {":next": {"S": timestamp(next_ms)}, ":look": {"S": timestamp(look_at_ms(next_ms, at_ms=at_ms))}}
+
+
+def is_kept(item: Item, *, at_ms: int) -> bool:
+    """Whether a delivery is there for whoever asks: DynamoDB may delete what expired days later."""
+    return int(item["expires_at"]["N"]) > at_ms // 1000
 
 
 def attempt_value(attempt: Attempt) -> dict[str, Any]:

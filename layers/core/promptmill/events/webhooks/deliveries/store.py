@@ -19,9 +19,11 @@ from promptmill.events.webhooks.deliveries.records import (
     delivery_of,
     id_at,
     ids_of,
+    is_kept,
     key_of,
     list_pk,
     listed,
+    next_values,
 )
 from promptmill.events.webhooks.model import DeliveryStatus
 from promptmill.events.webhooks.schedule import look_at_ms
@@ -80,23 +82,30 @@ class DeliveryStore:
                 return False
         return True
 
-    def get(self, webhook_id: str, delivery_id: str) -> Delivery:
-        """The delivery in one consistent read; raises ``DeliveryNotFound``."""
+    def get(self, webhook_id: str, delivery_id: str, *, at_ms: int) -> Delivery:
+        """The delivery in one consistent read; raises ``DeliveryNotFound``, of one too that may be deleted by now."""
         with store_errors():
             item = self._client.get_item(
                 TableName=self._table, Key=key_of(webhook_id, delivery_id), ConsistentRead=True
             ).get("Item")
-        if item is None:
+        if item is None or not is_kept(item, at_ms=at_ms):
             raise DeliveryNotFound
         return delivery_of(item)
 
     def page(
-        self, webhook_id: str, *, limit: int, status: DeliveryStatus | None = None, after: str | None = None
+        self,
+        webhook_id: str,
+        *,
+        limit: int,
+        at_ms: int,
+        status: DeliveryStatus | None = None,
+        after: str | None = None,
     ) -> Page[Delivery]:
         """At most ``limit`` of the webhook's deliveries, of this status or any, behind the position ``after``.
 
-        The index does not know their status: with one, a page looks at ``EXAMINED`` entries at most, and may hold fewer
-        than ``limit``, even none, while there is a ``position``. A new delivery is found about a second later.
+        The index knows neither their status nor when they may be deleted: a page may hold fewer than ``limit``, even
+        none, while there is a ``position``; with a status, it looks at ``EXAMINED`` entries at most. A new delivery is
+        found about a second later.
         """
         examined = limit if status is None else EXAMINED
         query: dict[str, Any] = {
@@ -113,7 +122,8 @@ class DeliveryStore:
         with store_errors():
             positions = [str(entry["gsi1sk"]["S"]) for entry in self._client.query(**query)["Items"]]
         keys = [key_of(webhook_id, id_at(position)) for position in positions[:examined]]
-        stored = {one.id: one for one in map(delivery_of, read_together(self._client, self._table, keys))}
+        items = read_together(self._client, self._table, keys)
+        stored = {one.id: one for one in map(delivery_of, (item for item in items if is_kept(item, at_ms=at_ms)))}
         shown: list[Delivery] = []
         for number, position in enumerate(positions[:examined], start=1):
             delivery = stored.get(id_at(position))
@@ -166,10 +176,24 @@ class DeliveryStore:
             update += " REMOVE claimed_until, next_attempt_at, gsi2pk, gsi2sk"
         else:
             update += ", next_attempt_at = :next, gsi2sk = :look REMOVE claimed_until"
-            values |= _next_values(next_attempt_ms, at_ms=at_ms)
+            values |= next_values(next_attempt_ms, at_ms=at_ms)
         return self._update(delivery.webhook_id, delivery.id, update, "claimed_until = :mine", values) is not None
 
-    def put_off(self, delivery: Delivery, *, until_ms: int, at_ms: int) -> bool:
+    def put_off(self, webhook_id: str, delivery_id: str, *, until_ms: int, at_ms: int) -> bool:
+        """Has the attempt that is due wait until then, which costs none. A message may be sent.
+
+        False when none is due, as of ``claim``, and of a test.
+        """
+        values: Item = {
+            ":pending": {"S": DeliveryStatus.PENDING.value},
+            ":at": {"S": timestamp(at_ms)},
+            ":false": {"BOOL": False},
+            **next_values(until_ms, at_ms=at_ms),
+        }
+        update, condition = "SET next_attempt_at = :next, gsi2sk = :look", f"{_IS_DUE} AND is_test = :false"
+        return self._update(webhook_id, delivery_id, update, condition, values) is not None
+
+    def give_back(self, delivery: Delivery, *, until_ms: int, at_ms: int) -> bool:
         """Takes back the attempt that ``claim`` began: it is due then, and not before. A message may be sent.
 
         False as of ``record``.
@@ -177,7 +201,7 @@ class DeliveryStore:
         values: Item = {
             ":minus_one": {"N": "-1"},
             ":mine": {"S": delivery.claimed_until},
-            **_next_values(until_ms, at_ms=at_ms),
+            **next_values(until_ms, at_ms=at_ms),
         }
         update = "SET next_attempt_at = :next, gsi2sk = :look ADD begun :minus_one REMOVE claimed_until"
         return self._update(delivery.webhook_id, delivery.id, update, "claimed_until = :mine", values) is not None
@@ -195,18 +219,19 @@ class DeliveryStore:
             ":due": {"S": DUE},
             ":at": {"S": at},
             ":deletion": deletion(at),
-            **_next_values(at_ms, at_ms=at_ms),
+            ":now": {"N": str(at_ms // 1000)},
+            **next_values(at_ms, at_ms=at_ms),
         }
         update = "SET #status = :pending, begun = :none, next_attempt_at = :next, gsi2pk = :due, gsi2sk = :look"
         delivery = self._update(
             webhook_id,
             delivery_id,
             f"{update}, expires_at = :deletion REMOVE claimed_until",
-            "attribute_exists(pk) AND (attribute_not_exists(claimed_until) OR claimed_until <= :at)",
+            "expires_at > :now AND (attribute_not_exists(claimed_until) OR claimed_until <= :at)",
             values,
         )
         if delivery is None:
-            self.get(webhook_id, delivery_id)
+            self.get(webhook_id, delivery_id, at_ms=at_ms)
             raise RequestInFlight
         return delivery
 
@@ -273,7 +298,3 @@ def delivery_store(*, attempts: int = EDGE_ATTEMPTS) -> DeliveryStore:
     """This process's store; ``attempts`` of each call, the first one too."""
     (table,) = settings().require("webhooks_table")
     return DeliveryStore(table, aws_client("dynamodb", attempts=attempts))
-
-
-def _next_values(next_ms: int, *, at_ms: int) -> Item:
-    return {":next": {"S": timestamp(next_ms)}, ":look": {"S": timestamp(look_at_ms(next_ms, at_ms=at_ms))}}

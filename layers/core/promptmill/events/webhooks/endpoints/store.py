@@ -132,20 +132,15 @@ class EndpointStore:
 
         Raises ``RequestInFlight`` when it was rotated or deleted in between, or is changed right now.
         """
-        with store_errors():
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=key(before.id),
-                    UpdateExpression="SET secrets = :to",
-                    ConditionExpression="secrets = :from",
-                    ExpressionAttributeValues={":to": secrets_of(after), ":from": secrets_of(before)},
-                )
-            except (
-                self._client.exceptions.ConditionalCheckFailedException,
-                self._client.exceptions.TransactionConflictException,
-            ):
-                raise RequestInFlight from None
+        follow = {
+            "Key": key(before.id),
+            "UpdateExpression": "SET secrets = :to",
+            "ConditionExpression": "secrets = :from",
+            "ExpressionAttributeValues": {":to": secrets_of(after), ":from": secrets_of(before)},
+        }
+        # A transaction that is sent again, its answer having been lost, is still the same one: it is not refused for
+        # what it did itself, which would have the caller rotate once more.
+        write_together(self._client, [self._action("Update", follow, RequestInFlight())])
 
     def delete(self, webhook_id: str) -> None:
         """Deletes the webhook; its deliveries are not found without it, and go when they expire.
