@@ -1,4 +1,4 @@
-"""Runs MiniStack, with five differences from AWS mended. Started with MiniStack's own interpreter, not the project's.
+"""Runs MiniStack, with six differences from AWS mended. Started with MiniStack's own interpreter, not the project's.
 
 MiniStack ends a Python worker whose handler raised, and reports every exception to Step Functions as
 ``Runtime.HandlerError``. AWS keeps the environment and reports the exception's class name, which is what Retry and
@@ -11,6 +11,10 @@ MiniStack has AdminDeleteUser, but its Step Functions does not know that there i
 
 MiniStack's own LOG_LEVEL reaches the Lambda workers, where Powertools' logger would take it for theirs and stay silent.
 And MiniStack holds back the answer of a function that logs nothing for 50 ms, in case a line still comes.
+
+MiniStack's workers have no handler for the standard library's loggers. Lambda's has, and with the log format JSON it
+writes what a line says besides its message as fields:
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
 
 With a file's name in PROMPTMILL_DECISIONS, what is decided on the requests of roles is written there, each decision
 once.
@@ -44,6 +48,25 @@ _KEEPS_THE_WORKER = f"""
             traceback.print_exc()
             failure = {{"errorType": type(e).__name__, "errorMessage": str(e)}}
             _real_stdout.write(json.dumps({{"status": "ok", "result": {{"{FAILURE}": failure}}}})"""
+_BEGINS_THE_WORKER = """
+import sys, json, importlib, traceback, os, time
+"""
+_LOGS_AS_LAMBDA_DOES = """
+import logging
+
+class JsonLine(logging.Formatter):
+    OWN = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+
+    def format(self, record):
+        line = {"timestamp": self.formatTime(record), "level": record.levelname, "message": record.getMessage()}
+        line["logger"] = record.name
+        if record.exc_info:
+            line["errorType"], line["stackTrace"] = record.exc_info[0].__name__, self.formatException(record.exc_info)
+        return json.dumps({**line, **{k: v for k, v in vars(record).items() if k not in self.OWN}}, default=str)
+
+logging.root.addHandler(logging.StreamHandler(sys.stderr))
+logging.root.handlers[0].setFormatter(JsonLine())
+"""
 FIRST_LINE_WAIT_SECONDS = 0.01
 _run = lambda_svc._execute_function  # noqa: SLF001
 
@@ -57,9 +80,14 @@ def _execute_function(func: dict[str, Any], event: Any) -> dict[str, Any]:
 
 
 _worker = lambda_runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
-if _ENDS_THE_WORKER not in _worker:
-    raise RuntimeError("this MiniStack's Python worker is not the one this file was written for")
-lambda_runtime._PYTHON_WORKER_SCRIPT = _worker.replace(_ENDS_THE_WORKER, _KEEPS_THE_WORKER)  # noqa: SLF001
+for _there, _instead in (
+    (_ENDS_THE_WORKER, _KEEPS_THE_WORKER),
+    (_BEGINS_THE_WORKER, _BEGINS_THE_WORKER + _LOGS_AS_LAMBDA_DOES),
+):
+    if _there not in _worker:
+        raise RuntimeError("this MiniStack's Python worker is not the one this file was written for")
+    _worker = _worker.replace(_there, _instead)
+lambda_runtime._PYTHON_WORKER_SCRIPT = _worker  # noqa: SLF001
 lambda_svc._execute_function = _execute_function  # noqa: SLF001
 lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (FIRST_LINE_WAIT_SECONDS, 0.005, 0.25)  # noqa: SLF001
 

@@ -11,7 +11,7 @@ import click
 from promptmill.clock import instant_ms, is_id, now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _LENGTH = re.compile(r"([1-9]\d{0,5})([smhdw])", re.ASCII)
 _UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -54,6 +54,11 @@ LIMITED = Form(
     lambda text: is_id("key", text) or _USER.fullmatch(text),
     "limits are set for a user (usr_…) or an API key (key_…)",
 )
+
+
+def one_of(names: Iterable[str]) -> click.Choice:
+    """One of these names; those of an enumeration are shown as they are written."""
+    return click.Choice([str(name) for name in names])
 
 
 class Length(click.ParamType):

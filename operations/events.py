@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from operations.arguments import JOB_ID, OWNER, Length
+from operations.arguments import JOB_ID, OWNER, Length, one_of
 from operations.command import on_a_stage
 from operations.output import cell
 from operations.tail import LONGEST_MS, received, remove_abandoned, tail
@@ -32,7 +32,7 @@ def events() -> None:
 @click.option(
     "--name",
     "names",
-    type=click.Choice(list(EventName)),
+    type=one_of(EventName),
     multiple=True,
     help="Events of this name; given twice, of either.",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from operations.arguments import OWNER, Instant
+from operations.arguments import OWNER, Instant, one_of
 from operations.job_search import JobQuery
 from promptmill.jobs.model import KINDS, JobStatus
 
@@ -24,14 +24,19 @@ def job_filters(*statuses: JobStatus) -> Callable[[Callable[..., R]], Callable[.
         @click.option(
             "--status",
             "statuses",
-            type=click.Choice([str(status) for status in statuses]),
+            type=one_of(statuses),
             multiple=True,
             help="Jobs in this state; given twice, in either.",
         )
-        @click.option("--kind", type=click.Choice(KINDS), help="Jobs of this kind.")
+        @click.option("--kind", type=one_of(KINDS), help="Jobs of this kind.")
         @click.option("--owner", type=OWNER, help="Jobs of this user or address.")
         @click.option("--model", help="Jobs that this model, by its alias, answered or was asked for.")
-        @click.option("--since", "since_ms", type=Instant(), help="Jobs created since: 2h ago, or an RFC 3339 time.")
+        @click.option(
+            "--since",
+            "since_ms",
+            type=Instant(),
+            help="Jobs created since: 2h, which is two hours ago, or an RFC 3339 time.",
+        )
         @click.option("--until", "until_ms", type=Instant(), help="Jobs created before that.")
         @functools.wraps(command)
         def call(

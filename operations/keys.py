@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from operations.arguments import KEY_ID, USER, Length
+from operations.arguments import KEY_ID, USER, Length, one_of
 from operations.command import dry_run_option, marked, on_a_stage, usage_of
 from operations.pages import entries
 from operations.several import each
@@ -35,7 +35,7 @@ def keys() -> None:
 @keys.command()
 @click.option("--name", required=True, help="What it is for, for people.")
 @click.option("--owner", type=USER, required=True, help="The user whom jobs made with it belong to.")
-@click.option("--scope", "scopes", type=click.Choice(list(Scope)), multiple=True, required=True, help="What it may do.")
+@click.option("--scope", "scopes", type=one_of(Scope), multiple=True, required=True, help="What it may do.")
 @click.option(
     "--expires-in", "life_ms", type=Length("730d"), help="How long it is good for, such as 90d; else 365 days."
 )
@@ -72,7 +72,7 @@ def create(
 
 @keys.command("ls")
 @click.option("--owner", type=USER, help="Keys of this user.")
-@click.option("--status", type=click.Choice(list(KeyStatus)), help="Keys in this state.")
+@click.option("--status", type=one_of(KeyStatus), help="Keys in this state.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many keys at most.")
 @on_a_stage
 def list_keys(deployment: Deployment, output: Output, *, owner: str | None, status: str | None, limit: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from operations.arguments import DELIVERY_ID, USER, WEBHOOK_ID, Instant
+from operations.arguments import DELIVERY_ID, USER, WEBHOOK_ID, Instant, one_of
 from operations.command import confirm, dry_run_option, marked, on_a_stage
 from operations.pages import entries
 from operations.several import each
@@ -33,7 +33,7 @@ def webhooks() -> None:
 
 @webhooks.command("ls")
 @click.option("--owner", type=USER, help="Webhooks that are sent the events of this user.")
-@click.option("--status", type=click.Choice(list(WebhookStatus)), help="Webhooks in this state.")
+@click.option("--status", type=one_of(WebhookStatus), help="Webhooks in this state.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many webhooks at most.")
 @on_a_stage
 def list_webhooks(deployment: Deployment, output: Output, *, owner: str | None, status: str | None, limit: int) -> None:
@@ -46,8 +46,13 @@ def list_webhooks(deployment: Deployment, output: Output, *, owner: str | None, 
 
 @webhooks.command()
 @click.argument("webhook_id", type=WEBHOOK_ID)
-@click.option("--status", type=click.Choice(list(DeliveryStatus)), help="Deliveries in this state.")
-@click.option("--since", "since_ms", type=Instant(), help="Deliveries made since: 2h ago, or an RFC 3339 time.")
+@click.option("--status", type=one_of(DeliveryStatus), help="Deliveries in this state.")
+@click.option(
+    "--since",
+    "since_ms",
+    type=Instant(),
+    help="Deliveries made since: 2h, which is two hours ago, or an RFC 3339 time.",
+)
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many deliveries at most.")
 @on_a_stage
 def deliveries(
@@ -70,7 +75,12 @@ def deliveries(
 @click.argument("webhook_id", type=WEBHOOK_ID)
 @click.argument("delivery_ids", type=DELIVERY_ID, nargs=-1)
 @click.option("--failed", is_flag=True, help="All that were given up, but for tests.")
-@click.option("--since", "since_ms", type=Instant(), help="With --failed: made since, 2h ago or an RFC 3339 time.")
+@click.option(
+    "--since",
+    "since_ms",
+    type=Instant(),
+    help="With --failed: made since: 2h, which is two hours ago, or an RFC 3339 time.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask whether to send those that were found.")
 @dry_run_option
 @on_a_stage

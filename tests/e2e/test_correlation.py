@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from promptmill.clock import epoch_ms
 from promptmill.jobs.execution.address import execution_arn
 from promptmill.jobs.store import JobStore
+from tests.support.api import eventually
 from tests.support.emitted import emitted
 from tests.support.in_process import api_event
 from tests.support.inbox import subscriber_inbox
@@ -62,3 +64,25 @@ def test_every_line_of_every_function_that_works_on_a_job_names_that_request(
         lines = [line for line in emitted(stack, folder, [payload]).splitlines() if job.id in line]
         assert lines, folder
         assert [line for line in lines if request_id not in line] == [], folder
+
+
+def test_one_search_of_the_function_log_finds_all_that_was_done_for_a_request(
+    stack: Stack, made: tuple[Job, str]
+) -> None:
+    job, request_id = made
+
+    def found() -> list[dict[str, Any]] | None:
+        """The lines that the operations page has an operator look for, once the last of them is there."""
+        events = stack.client("logs").filter_log_events(
+            logGroupName=stack.function_log_group, filterPattern=f'"{request_id}"', startTime=epoch_ms(job.created_at)
+        )["events"]
+        lines = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+        return lines if any(line.get("step") == "RecordAnalytics" for line in lines) else None
+
+    lines = eventually(found)
+    assert {line["correlation_id"] for line in lines} == {request_id}
+    steps = [(line["message"], line.get("step"), line.get("outcome")) for line in lines if "message" in line]
+    assert set(steps) == {
+        ("request", None, None),
+        *(("step", step, "done") for step in ("AssemblePrompt", "InvokeBedrock", "RecordAnalytics")),
+    }

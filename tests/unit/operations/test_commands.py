@@ -33,6 +33,14 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, 
     return found
 
 
+def command_at(path: tuple[str, ...]) -> click.Command:
+    command: click.Command = operations
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    return command
+
+
 def test_the_installed_command_is_the_one_that_python_runs() -> None:
     (entry,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"].items()
     module, _, function = entry[1].partition(":")
@@ -47,6 +55,14 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
     usage, _, described = result.output.partition("\n")
     assert " ".join(path) in usage
     assert described.strip()
+
+
+def test_what_can_be_chosen_is_shown_as_it_is_written() -> None:
+    invoke = CliRunner(mix_stderr=False).invoke
+    shown = invoke(operations, ["keys", "ls", "--status", "nope"]).stderr
+    assert "'nope' is not one of 'active', 'expired', 'revoked'." in shown
+    chosen = [option for path in commands(operations) for option in command_at(path).params]
+    assert {type(name) for one in chosen if isinstance(one.type, click.Choice) for name in one.type.choices} == {str}
 
 
 @pytest.mark.parametrize(
