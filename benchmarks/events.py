@@ -32,8 +32,6 @@ PAUSE_SECONDS = 0.05
 POLL_SECONDS = 1
 ARRIVAL_SECONDS = 60
 OUTCOME = EventName.JOB_SUCCEEDED
-# What the template allows, each a process here, would leave none of them time to answer in time.
-FUNCTIONS_AT_ONCE = 4
 # One that goes to webhooks and is counted nowhere.
 UNCOUNTED = EventName.TEMPLATE_PUBLISHED
 
@@ -50,7 +48,6 @@ class Numbers:
 
 def measure(stack: Stack, numbers: Numbers) -> dict[str, Any]:
     """``latency_ms`` of one event after the other, and ``per_second`` of many that are published at once."""
-    _limit(stack, FUNCTIONS_AT_ONCE)
     bus = EventBus(stack.bus_name, stack.client("events"))
     _counted_per_second(stack, bus, n=1)
     published = _time_to_queue(stack, bus, n=numbers.published)
@@ -75,7 +72,7 @@ def measure(stack: Stack, numbers: Numbers) -> dict[str, Any]:
         seconds = max(receiver.arrived[event_id] for event_id in ids) - began
     return {
         "latency_ms": {"publish": asdict(summary(published)), "delivery": asdict(summary(delivered))},
-        "functions_at_once": FUNCTIONS_AT_ONCE,
+        "functions_at_once": _attempts_at_once(stack),
         "at_once": {"deliveries": numbers.delivered_at_once, "counted": numbers.counted_at_once},
         "per_second": {"deliveries": round(numbers.delivered_at_once / seconds, 2), "counted": round(counted, 2)},
     }
@@ -130,13 +127,11 @@ def subscribed(stack: Stack, *, url: str) -> Iterator[str]:
         endpoints.delete(webhook.id)
 
 
-def _limit(stack: Stack, functions_at_once: int) -> None:
-    """Has no more functions at a time take what webhooks are sent."""
-    functions = stack.client("lambda")
-    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
-        if any(f"-{name}Function-" in mapping["FunctionArn"] for name in ("FanOutEvent", "DeliverWebhook")):
-            scaling = {"MaximumConcurrency": functions_at_once}
-            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=scaling)
+def _attempts_at_once(stack: Stack) -> int:
+    """How many functions at a time the stack has send events to webhooks."""
+    mappings = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    (found,) = (one["ScalingConfig"] for one in mappings if "-DeliverWebhookFunction-" in one["FunctionArn"])
+    return int(found["MaximumConcurrency"])
 
 
 def _time_to_queue(stack: Stack, bus: EventBus, *, n: int) -> list[float]:

@@ -76,10 +76,14 @@ def cancel(
                 raise JobSettled(f"The job is {job.status} already.")
             document = {"status": job.status.value, **marked(dry_run=True)}
             return document, f"{job_id} would be canceled; it is {job.status}."
-        if not job_ids and not wanted.matches(job := deployment.jobs.get(job_id, None)):
-            document = {"status": job.status.value, "left_alone": True}
-            return document, f"{job_id} is left alone; it is {job.status} by now."
-        deployment.journal.note("jobs cancel", job_id=job_id)
+        known = {}
+        if not job_ids:
+            job = deployment.jobs.get(job_id, None)
+            if not wanted.matches(job):
+                document = {"status": job.status.value, "left_alone": True}
+                return document, f"{job_id} is left alone; it is {job.status} by now."
+            known = {"correlation_id": job.correlation_id}
+        deployment.journal.note("jobs cancel", job_id=job_id, **known)
         done = deployment.settlement.cancel(job_id, None, at_ms=now_ms())
         left = "" if done.concluded else " The sweeper still has to stop its execution, or to send its event."
         return {"status": done.job.status.value, "concluded": done.concluded}, f"{job_id} is canceled.{left}"
@@ -142,7 +146,7 @@ def redrive(deployment: Deployment, output: Output, *, job_ids: tuple[str, ...],
     def act(job_id: str) -> tuple[dict[str, Any], str]:
         plan = plan_redrive(job_id, jobs=deployment.jobs, executions=deployment.executions, at_ms=now_ms())
         if not dry_run:
-            deployment.journal.note("jobs redrive", job_id=job_id)
+            deployment.journal.note("jobs redrive", job_id=job_id, correlation_id=plan.job.correlation_id)
             deployment.executions.redrive(job_id)
         saved = format_usd(plan.saved_usd)
         document = {"redriven_from": plan.redriven_from, "saved_usd": saved, **marked(dry_run=dry_run)}

@@ -116,6 +116,16 @@ def test_a_line_about_a_job_or_an_event_says_which_request_it_goes_back_to(file:
             assert CORRELATION in names or not names & MADE_BY_A_REQUEST, ast.unparse(function)
 
 
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_what_was_given_up_says_of_which_job_or_event_and_which_request_it_goes_back_to(file: Path) -> None:
+    """A sign-in is of no request of ours, and says of which user."""
+    for call in logging_calls(file):
+        if ast.unparse(call.func) == "log_given_up":
+            names = {name for name, _ in fields(call)}
+            goes_back = CORRELATION in names and names & MADE_BY_A_REQUEST
+            assert goes_back or "user_id" in names, ast.unparse(call)
+
+
 def fields_named_in(function: ast.FunctionDef) -> set[str]:
     calls = [node for node in code(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     named = {name for call in calls if ast.unparse(call.func) in FACTS_OF for name, _ in fields(call)}

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from promptmill.events.webhooks.deliveries.store import LEASE_MS
+from promptmill.events.webhooks.gateway import SEND_SECONDS
+from promptmill.gateway import CONNECT_TIMEOUT_SECONDS, EDGE_ATTEMPTS, READ_TIMEOUT_SECONDS
 from tests.support.grants import listed, literal, of_type
 
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -75,3 +78,12 @@ def test_a_message_stays_hidden_for_as_long_as_its_function_may_need_it() -> Non
         timeout_seconds = of_type("AWS::Lambda::Function")[function]["Timeout"]
         assert of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= TIMEOUTS_TO_WAIT * timeout_seconds, queue
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], queue
+
+
+def test_an_attempt_is_over_before_its_function_is_and_is_nobody_elses_for_twice_as_long() -> None:
+    """A call around it that uses up its time ends it, so at most one does."""
+    assert SEND_SECONDS == 15
+    timeout_seconds = of_type("AWS::Lambda::Function")["DeliverWebhookFunction"]["Timeout"]
+    call_seconds = EDGE_ATTEMPTS * (CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS)
+    assert SEND_SECONDS + call_seconds < timeout_seconds
+    assert 2 * timeout_seconds * 1000 <= LEASE_MS

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.architecture.test_log_fields import FIELDS, FILES, is_a_loggers_own, logging_calls
+from tests.architecture.test_log_fields import FIELDS, FILES, fields, is_a_loggers_own, logging_calls
 from tests.support.grants import of_type, rendered
 
 # What CloudWatch adds to a line, and the message and its level.
@@ -63,3 +63,9 @@ def test_a_step_that_a_query_names_is_a_step() -> None:
     }  # fmt: skip
     assert named
     assert named <= STEPS
+
+
+def test_who_did_what_has_all_that_lines_say_of_what_an_admin_did() -> None:
+    said = [{name for name, _ in fields(call)} for file in FILES for call in logging_calls(file)]
+    of_admins = {name for line in said if "admin" in line for name in line}
+    assert {"key_id", "webhook_id"} < of_admins <= names(queries()["AdminsQuery"])

@@ -10,7 +10,7 @@ import json
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,15 +24,18 @@ from promptmill.events.webhooks.delivery import Dispatch
 from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.jobs.store import JobStore
 from tests.support.alarm_causes import (
+    PROVOKED,
     GoneReceiver,
     depth,
     dimension,
     executions,
     found,
     function_changed,
+    is_of_the_api,
     nobody_reading,
     one_watched,
     points,
+    provokes,
     publish,
     release_without_time,
     soon_visible,
@@ -54,13 +57,9 @@ from tests.unit.analytics.fakes import a_message, an_outcome
 from tests.workflows.machines import GENERATION, Machines, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local.stack import Stack
     from tests.support.stand_ins import StandIns
 
-T = TypeVar("T")
-PROVOKED: set[str] = set()
 # A queue with a dead-letter queue, and the alarm on that.
 POISONED = {
     "SubscriberQueue": "SubscriberDeadLettersAlarm",
@@ -68,22 +67,12 @@ POISONED = {
     "DeliveriesQueue": "DeliveriesDeadLettersAlarm",
     "AnalyticsQueue": "AnalyticsDeadLettersAlarm",
 }
-WAITING = ("WebhookEventsWaitAlarm", "AnalyticsWaitAlarm")
+WAITING = ("WebhookEventsWaitAlarm", "DeliveriesWaitAlarm", "AnalyticsWaitAlarm")
 SLOW = {
     "JobRoutesNearTimeoutAlarm": "cancel_job",
     "AccountRoutesNearTimeoutAlarm": "serve_me",
     "StepsNearTimeoutAlarm": "assemble_prompt",
 }
-
-
-def provokes(*names: str) -> Callable[[T], T]:
-    """Says which alarms' causes a test makes happen."""
-
-    def noted(test: T) -> T:
-        PROVOKED.update(names)
-        return test
-
-    return noted
 
 
 def test_every_alarm_has_a_test_that_provokes_it() -> None:
@@ -138,19 +127,23 @@ def test_a_function_that_may_not_run_is_throttled_and_one_without_its_store_answ
     with function_changed(stack, "read_limits", variables={"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}):
         assert api.http.get("/v1/me/limits").status_code == 503
     faults = one_watched(stack, "ApiFaultsAlarm")
-    api_id = stack.api_url.split("/")[-2]
-    assert stack.client("apigateway").get_rest_api(restApiId=api_id)["name"] == dimension(faults, "ApiName")
-    assert stack.api_url.endswith(f"/{dimension(faults, 'Stage')}")
+    assert (faults.namespace, faults.name) == ("AWS/ApiGateway", "5XXError")
+    assert is_of_the_api(stack, faults)
 
 
 @provokes("ApiLatencyAlarm")
-def test_a_caller_who_waits_for_a_slow_model_waits_as_long_at_the_gateway(api: Api, stand_ins: StandIns) -> None:
+def test_a_caller_who_waits_for_a_slow_model_waits_as_long_at_the_gateway(
+    stack: Stack, api: Api, stand_ins: StandIns
+) -> None:
     prompt = f"Explain patience to the number {random_hex(4)}."
     stand_ins.script("chat", [{"delay_ms": 1500}], match=prompt)
     began = time.monotonic()
     answer = api.http.post("/v1/jobs", json={"kind": "enhance", "prompt": prompt}, headers={"Prefer": "wait=10"})
     assert answer.status_code == 200
     assert time.monotonic() - began >= 1.5
+    latency = one_watched(stack, "ApiLatencyAlarm")
+    assert (latency.namespace, latency.name) == ("AWS/ApiGateway", "Latency")
+    assert is_of_the_api(stack, latency)
 
 
 @provokes("WorkflowFailuresAlarm", "ProviderErrorsAlarm")
@@ -246,10 +239,13 @@ def test_a_message_that_nobody_can_handle_ends_in_the_dead_letter_queue_that_is_
 @pytest.mark.parametrize("alarm", WAITING)
 def test_an_event_whose_function_does_not_run_grows_old_in_its_queue(stack: Stack, alarm: str) -> None:
     event = json.loads((ROOT / "events" / "published" / "job.succeeded.example.json").read_text(encoding="utf-8"))
-    event["metadata"]["id"] = new_id("evt", now_ms())
+    event["metadata"] |= {"id": new_id("evt", now_ms()), "owner": an_owner()}
+    endpoints = EndpointStore(stack.webhooks_table, stack.client("dynamodb"))
+    webhook = added(endpoints, owner=event["metadata"]["owner"], url="https://localhost:9/")
     with nobody_reading(stack, url_of(stack, alarm)):
         publish(stack, "promptmill.jobs", "job.succeeded", event)
         message = taken(stack, alarm, event["metadata"]["id"])
+    endpoints.delete(webhook.id)
     assert 0 <= now_ms() - int(message["Attributes"]["SentTimestamp"]) < 30_000
 
 

@@ -6,7 +6,7 @@ import json
 import socket
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from promptmill.clock import now_ms
 from promptmill.events.webhooks.answer import Answer, SendError
@@ -18,9 +18,22 @@ from tests.support.deliveries import a_delivery
 from tests.support.in_process import in_process, logical_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from local.stack import Stack
+
+T = TypeVar("T")
+PROVOKED: set[str] = set()
+
+
+def provokes(*names: str) -> Callable[[T], T]:
+    """Says which alarms' causes a test makes happen."""
+
+    def noted(test: T) -> T:
+        PROVOKED.update(names)
+        return test
+
+    return noted
 
 
 def one_watched(stack: Stack, alarm: str) -> Watched:
@@ -31,6 +44,13 @@ def one_watched(stack: Stack, alarm: str) -> Watched:
 
 def dimension(metric: Watched, name: str) -> str:
     return str(dict(metric.dimensions)[name])
+
+
+def is_of_the_api(stack: Stack, metric: Watched) -> bool:
+    """Whether a metric has the dimensions that API Gateway gives those of the stack's API."""
+    api_id, stage = stack.api_url.split("/")[-2:]
+    name = stack.client("apigateway").get_rest_api(restApiId=api_id)["name"]
+    return metric.dimensions == {("ApiName", name), ("Stage", stage)}
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def logged_step(step: str, **facts: str) -> Iterator[Callable[..., None]]:
         )
 
 
-def log_given_up(work: str, error: Exception, **facts: str) -> None:
+def log_given_up(work: str, error: Exception, **facts: str | None) -> None:
     """Logs that a step goes on without some work it can do without, and the name of the error that was in its way."""
     _LOGGER.warning("gave up", extra={"work": work, "error": type(error).__name__, **facts})
 

@@ -87,7 +87,7 @@ def test_one_that_no_longer_matches_when_its_turn_comes_is_left_alone() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"{first.id} is canceled.\n{last.id} is left alone; it is running by now.\n"
     assert stage.jobs.jobs[last.id].status is JobStatus.RUNNING
-    assert journal.lines == [("jobs cancel", {"job_id": first.id})]
+    assert journal.lines == [("jobs cancel", {"job_id": first.id, "correlation_id": first.correlation_id})]
 
 
 def test_what_aws_refuses_for_one_does_not_stop_the_others() -> None:
@@ -232,7 +232,8 @@ def test_redrives_are_told_in_sentences() -> None:
     said = "goes on from PersistResult. Calls that are not made again cost $0.000412.\n"
     assert result.stdout == "".join(f"{job.id} {said}" for job in jobs)
     assert stage.executions.redriven == [job.id for job in jobs]
-    assert stage.journal.lines == [("jobs redrive", {"job_id": job.id}) for job in jobs]
+    ids = [{"job_id": job.id, "correlation_id": job.correlation_id} for job in jobs]
+    assert stage.journal.lines == [("jobs redrive", one) for one in ids]
 
 
 def test_a_redrive_is_told_in_json() -> None:
