@@ -277,15 +277,17 @@ def test_a_store_that_leaves_rows_undeleted_can_be_tried_again() -> None:
     stubbed = client("dynamodb")
     key = {"pk": {"S": "OWNER#usr_1"}, "sk": {"S": f"{DAY}#enhance#-#failed#-"}}
     left = {"UnprocessedItems": {"t": [{"DeleteRequest": {"Key": key}}]}}
+    pauses: list[float] = []
     with Stubber(stubbed) as stub:
         for _ in range(BATCH_ATTEMPTS):
             stub.add_response("batch_write_item", left)
         with pytest.raises(StoreUnavailable):
-            RollupStore("t", stubbed).delete([key])
+            RollupStore("t", stubbed, pause=pauses.append).delete([key])
+        assert pauses == [0.05, 0.1, 0.2, 0.4]
         stub.assert_no_pending_responses()
         stub.add_response("batch_write_item", left)
         stub.add_response("batch_write_item", {})
-        RollupStore("t", stubbed).delete([key])
+        RollupStore("t", stubbed, pause=pauses.append).delete([key])
 
 
 def test_the_rollups_in_memory_count_as_those_in_dynamodb_do(store: RollupStore, owner: str) -> None:

@@ -117,7 +117,7 @@ class RollupStore:
             self.delete(page)
 
     def delete(self, keys: Sequence[Key]) -> None:
-        delete_items(self._client, self._table, keys)
+        delete_items(self._client, self._table, keys, pause=self._pause)
 
     def _add(self, pk: str, row: Row, retention_days: int) -> dict[str, Any]:
         added = [name for name, number in row.counters.items() if number]
