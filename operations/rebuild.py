@@ -27,8 +27,8 @@ POLL_SECONDS = 1
 # How much later than the event's own time an event may be in the archive:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html
 ARCHIVE_DELAY_SECONDS = 600
-# An event's time on the bus is later than the end it tells of, unless clocks differ.
 CLOCKS_DIFFER_MS = 60_000
+"""By how much clocks may differ. An event's time on the bus is later than the end it tells of, but for that."""
 # How long it is known of a user that they left: statemachines/deletion.asl.json.
 TOMBSTONE_DAYS = 90
 _REPLAYS = "promptmill-analytics-"
