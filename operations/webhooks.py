@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from operations.arguments import DELIVERY_ID, USER, WEBHOOK_ID, Instant
+from operations.arguments import DELIVERY_ID, LIMIT, USER, WEBHOOK_ID, Instant
 from operations.command import confirm, dry_run_option, marked, on_a_stage
 from operations.pages import entries
 from operations.several import each
@@ -34,7 +34,7 @@ def webhooks() -> None:
 @webhooks.command("ls")
 @click.option("--owner", type=USER, help="Webhooks that are sent the events of this user.")
 @click.option("--status", type=click.Choice(list(WebhookStatus)), help="Webhooks in this state.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many webhooks at most.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, help="How many webhooks at most.")
 @on_a_stage
 def list_webhooks(deployment: Deployment, output: Output, *, owner: str | None, status: str | None, limit: int) -> None:
     """List webhooks, newest first. One without an owner is sent the events of everybody."""
@@ -48,7 +48,7 @@ def list_webhooks(deployment: Deployment, output: Output, *, owner: str | None, 
 @click.argument("webhook_id", type=WEBHOOK_ID)
 @click.option("--status", type=click.Choice(list(DeliveryStatus)), help="Deliveries in this state.")
 @click.option("--since", "since_ms", type=Instant(), help="Deliveries made since: 2h ago, or an RFC 3339 time.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many deliveries at most.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, help="How many deliveries at most.")
 @on_a_stage
 def deliveries(
     deployment: Deployment,

@@ -20,11 +20,20 @@ from operations.__main__ import main
 from operations.deployment import Deployment, Resource, find_deployment
 from operations.program import operations
 from promptmill import errors
-from promptmill.clock import now_ms
-from tests.support.builders import a_job_id
+from promptmill.clock import new_id, now_ms
+from tests.support.builders import AT_MS, a_job_id
 from tests.unit.operations.stage import Stage
 
 OPERATIONS = ROOT / "operations"
+MORE_THAN_THERE_IS = "99999999999999999999"
+LISTINGS = (
+    ("jobs", "ls"),
+    ("keys", "ls"),
+    ("webhooks", "ls"),
+    ("webhooks", "deliveries", new_id("whk", AT_MS)),
+    ("dlq", "show", "ParkedEventsQueue"),
+    ("dlq", "redrive", "ParkedEventsQueue"),
+)
 LIMITS = "requests_per_minute=1,burst=2,concurrent_jobs=3,images_per_day=4,daily_usd=5.00"
 
 
@@ -79,6 +88,7 @@ def test_the_stage_is_the_one_named_or_the_one_the_shell_is_set_to(
         ["jobs", "ls", "--owner", "somebody"],
         ["jobs", "ls", "--since", "yesterday"],
         ["jobs", "ls", "--limit", "0"],
+        *([*listing, "--limit", MORE_THAN_THERE_IS] for listing in LISTINGS),
         ["limits", "set", f"ip_{'0' * 32}", "--burst", "1"],
         ["keys", "create", "--name", "billing"],
         ["dlq", "redrive"],
