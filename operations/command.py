@@ -123,7 +123,7 @@ def confirm(question: str, *, assumed: bool) -> None:
     """
     if assumed:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError("Nobody is there to confirm it: say --yes.")
     if not click.confirm(question, err=True):
         raise click.ClickException("Nothing was done.")
