@@ -80,7 +80,7 @@ def rebuild(deployment: Deployment, output: Output, *, day: datetime, resume: bo
 
 def erase_and_replay(work: Rebuild, first_day: str, output: Output, *, settle_seconds: int) -> str:
     """Erases, and has the archive replay; the name of the replay. Says what is left to do where it is cut off."""
-    left = "Nothing was erased."
+    left = "This run has erased nothing."
     try:
         output.remark("The consumer of job events comes to rest.")
         # Where this is refused, the consumer was not touched.

@@ -185,7 +185,7 @@ def test_cut_off_anywhere_the_consumer_is_at_work_again_and_what_to_do_is_said(
     assert (result.exit_code, result.stdout) == (status, "")
     assert shell.work.steps[-2:] == ["resume", "unlock"]
     not_right = f"Reports from {DAY} on are not right yet: run the command again.\n"
-    left = not_right if STEPS.index(step) >= ERASES else "Nothing was erased.\n"
+    left = not_right if STEPS.index(step) >= ERASES else "This run has erased nothing.\n"
     # Who pressed Ctrl-C hears at once that it takes a moment until the consumer is at work.
     assert f"{GOES_ON}{left}" in result.stderr
 
@@ -215,7 +215,7 @@ def test_a_consumer_that_cannot_be_stopped_was_not_touched_and_nothing_else_is_s
     shell = Shell(FakeRebuild(at="stop", breaks=StoreUnavailable()))
     result = shell.rebuild()
     assert (result.exit_code, shell.work.steps) == (1, ["lock", "stop", "unlock"])
-    assert "Nothing was erased.\n" in result.stderr
+    assert "This run has erased nothing.\n" in result.stderr
     assert "not right" not in result.stderr
     assert GOES_ON not in result.stderr
 
@@ -225,7 +225,7 @@ def test_a_day_that_the_archive_begins_to_lose_meanwhile_is_not_erased() -> None
     result = shell.rebuild()
     assert (result.exit_code, result.stdout) == (1, "")
     assert shell.work.steps == [*STEPS[:ERASES], "resume", "unlock"]
-    assert "Nothing was erased.\n" in result.stderr
+    assert "This run has erased nothing.\n" in result.stderr
     assert "The archive has lost events meanwhile: it has whole days from 2026-11-21." in result.stderr
 
 
