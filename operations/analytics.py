@@ -98,7 +98,9 @@ def erase_and_replay(work: Rebuild, first_day: str, output: Output, *, settle_se
             output.remark(f"Rows from {first_day} on are erased.")
             left = f"Reports from {first_day} on are not right yet: run the command again."
             work.erase(first_day)
-            return work.start_replay(first_day, until_ms=rests_since_ms)
+            replay = work.start_replay(first_day, until_ms=rests_since_ms)
+            left = _left(first_day, replay, "STARTING")
+            return replay
         finally:
             # Whatever happens, also to what is said, the consumer is at work again.
             try:

@@ -106,6 +106,13 @@ def test_who_cannot_be_told_anything_is_given_a_status_and_where_possible_a_sent
     assert (end.returncode, end.stdout, end.stderr) == (status, "", said)
 
 
+def test_who_closed_standard_input_is_asked_nothing() -> None:
+    asks = "from operations.command import confirm; confirm('Really?', assumed=False)"
+    end = ended(f'"$0" -c "{asks}" <&-')
+    assert (end.returncode, end.stdout) == (1, "")
+    assert end.stderr.endswith("Nobody is there to confirm it: say --yes.\n")
+
+
 def test_who_closed_standard_error_is_given_the_results_all_the_same() -> None:
     end = ended("promptmill jobs --help 2>&-")
     assert (end.returncode, end.stderr) == (0, "")

@@ -190,11 +190,15 @@ def test_cut_off_anywhere_the_consumer_is_at_work_again_and_what_to_do_is_said(
     assert f"{GOES_ON}{left}" in result.stderr
 
 
+@pytest.mark.parametrize("step", ["resume", "running"])
 @CUT_OFF
-def test_cut_off_while_the_archive_replays_it_is_said_that_it_goes_on(breaks: BaseException, status: int) -> None:
-    shell = Shell(FakeRebuild(at="running", breaks=breaks))
+def test_cut_off_while_the_archive_replays_it_is_said_that_it_goes_on(
+    step: str, breaks: BaseException, status: int
+) -> None:
+    shell = Shell(FakeRebuild(at=step, breaks=breaks))
     result = shell.rebuild()
     assert (result.exit_code, shell.work.steps[-2:]) == (status, ["resume", "unlock"])
+    assert GOES_ON in result.stderr
     left = f"Reports from {DAY} on are not right yet. The replay again goes on by itself: run the command again once it"
     assert left in result.stderr
 
