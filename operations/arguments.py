@@ -54,6 +54,8 @@ LIMITED = Form(
     lambda text: is_id("key", text) or _USER.fullmatch(text),
     "limits are set for a user (usr_…) or an API key (key_…)",
 )
+LIMIT = click.IntRange(min=1, max=100_000)
+"""What ``--limit`` may be."""
 
 
 def one_of(names: Iterable[str]) -> click.Choice:

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.account import STAGES
 from operations.deployment import find_deployment
 from operations.output import Output
+from operations.rebuild import CLOCKS_DIFFER_MS
 from promptmill.errors import InvalidInput, PromptmillError
 from promptmill.gateway import error_code
 
@@ -76,6 +77,7 @@ def on_a_stage(command: Callable[..., R]) -> Callable[..., R]:
     """Gives a command the options ``--stage`` and ``--json``, and calls it with the ``Deployment`` and an ``Output``.
 
     The stack is looked for once the command line is known to be right, by the context's ``obj`` where a test put one.
+    By a clock that differs from AWS's, no command that has ``--dry-run`` changes anything.
     """
 
     @click.option(
@@ -89,9 +91,21 @@ def on_a_stage(command: Callable[..., R]) -> Callable[..., R]:
     @functools.wraps(command)
     def call(context: click.Context, /, *, stage: str, as_json: bool, **arguments: Any) -> R:
         find = context.obj or find_deployment
-        return command(find(stage), Output(as_json=as_json), **arguments)
+        deployment, output = find(stage), Output(as_json=as_json)
+        if wrong := _wrong_clock(deployment.clock_ahead_ms):
+            if arguments.get("dry_run") is False:
+                raise click.ClickException(f"{wrong} Nothing is changed by such a clock: set it first.")
+            output.remark(f"Warning: {wrong}")
+        return command(deployment, output, **arguments)
 
     return call
+
+
+def _wrong_clock(ahead_ms: int) -> str | None:
+    """What is wrong with this machine's clock when it is so far ahead of AWS's, if that is too much."""
+    if abs(ahead_ms) <= CLOCKS_DIFFER_MS:
+        return None
+    return f"This machine's clock is {abs(ahead_ms) // 1000} seconds {'ahead of' if ahead_ms > 0 else 'behind'} AWS's."
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -109,7 +123,7 @@ def confirm(question: str, *, assumed: bool) -> None:
     """
     if assumed:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError("Nobody is there to confirm it: say --yes.")
     if not click.confirm(question, err=True):
         raise click.ClickException("Nothing was done.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from operations.journal import Journal
 from operations.rebuild import Place, Rebuild
 from promptmill.analytics.store import RollupStore
 from promptmill.artifacts.store import ArtifactStore
+from promptmill.clock import now_ms
 from promptmill.events.publish import EventBus
 from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
 from promptmill.events.webhooks.deliveries.store import DeliveryStore
@@ -57,11 +59,13 @@ class Resource:
 class Deployment:
     """The stack of one stage. Its parts are made when they are first asked for, each as the functions have it.
 
-    ``described`` has the stack's outputs and parameters by their names.
+    ``described`` has the stack's outputs and parameters by their names. ``clock_ahead_ms`` is by how much this
+    machine's clock is ahead of AWS's, give or take a second and what the answer took; negative where it is behind.
     """
 
-    def __init__(self, stage: str, described: Mapping[str, str], session: Any) -> None:
+    def __init__(self, stage: str, described: Mapping[str, str], session: Any, *, clock_ahead_ms: int = 0) -> None:
         self.stage = stage
+        self.clock_ahead_ms = clock_ahead_ms
         self._described = described
         self._session = session
         self._clients: dict[str, Any] = {}
@@ -74,12 +78,13 @@ class Deployment:
 
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
-        """What the stack consists of, by logical id."""
+        """What there is of the stack, by logical id; a deployment that goes on, or went wrong, leaves some out."""
         pages = self.client("cloudformation").get_paginator("list_stack_resources")
         return {
             found["LogicalResourceId"]: Resource(found["ResourceType"], found["PhysicalResourceId"])
             for page in pages.paginate(StackName=stack_name(self.stage))
             for found in page["StackResourceSummaries"]
+            if found.get("PhysicalResourceId")
         }
 
     def client(self, service: str) -> Any:
@@ -156,6 +161,8 @@ class Deployment:
 
     @cached_property
     def delivery_queue(self) -> DeliveryQueue:
+        if "DeliveriesQueue" not in self.resources:
+            raise click.ClickException(f"The stack of stage {self.stage} has no DeliveriesQueue: deploy it again.")
         return DeliveryQueue(self.resources["DeliveriesQueue"].id, self.client("sqs"))
 
     @cached_property
@@ -215,9 +222,19 @@ def find_deployment(stage: str, *, session: Any = None) -> Deployment:
     # The CLI reads both names, boto3 only the second.
     session = session or boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     try:
-        stack = session.client("cloudformation").describe_stacks(StackName=stack_name(stage))["Stacks"][0]
-    except (BotoCoreError, ClientError) as error:
+        answer = session.client("cloudformation").describe_stacks(StackName=stack_name(stage))
+    # botocore's own for an endpoint that is no URL.
+    except (BotoCoreError, ClientError, ValueError) as error:
         raise click.ClickException(f"The stack of stage {stage} cannot be found: {error}") from error
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    parameters = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
-    return Deployment(stage, parameters | outputs, session)
+    (stack,) = answer["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+    if not outputs:
+        raise click.ClickException(f"The stack of stage {stage} is {stack['StackStatus']} and has no outputs.")
+    parameters = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", ())}
+    return Deployment(stage, parameters | outputs, session, clock_ahead_ms=_clock_ahead_ms(answer))
+
+
+def _clock_ahead_ms(answer: Mapping[str, Any]) -> int:
+    """By how much this machine's clock is ahead of that of whoever gave this answer just now; 0 if it does not say."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return 0 if date is None else now_ms() - round(parsedate_to_datetime(date).timestamp() * 1000)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from operations.arguments import LIMIT
 from operations.command import REFUSED, dry_run_option, marked, on_a_stage
 from operations.dead_letters import Kind, Undeliverable, ages_seconds, destination_of, find_queue, find_queues
 from operations.redriving import Reading, send
@@ -51,7 +52,7 @@ def list_queues(deployment: Deployment, output: Output) -> None:
 
 @dlq.command()
 @click.argument("queue_name", metavar="QUEUE")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many messages at most.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, help="How many messages at most.")
 @on_a_stage
 def show(deployment: Deployment, output: Output, *, queue_name: str, limit: int) -> None:
     """Show messages of QUEUE: which event each is about and, where EventBridge said it, why it is here.
@@ -65,7 +66,7 @@ def show(deployment: Deployment, output: Output, *, queue_name: str, limit: int)
 
 @dlq.command()
 @click.argument("queue_name", metavar="QUEUE")
-@click.option("--limit", type=click.IntRange(min=1), help="How many messages at most; else all that are there now.")
+@click.option("--limit", type=LIMIT, help="How many messages at most; else all that are there now.")
 @dry_run_option
 @on_a_stage
 @click.pass_context

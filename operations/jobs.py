@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from operations.arguments import JOB_ID
+from operations.arguments import JOB_ID, LIMIT
 from operations.command import REFUSED, on_a_stage
 from operations.job_changes import cancel, redrive, replay
 from operations.job_options import job_filters
@@ -41,7 +41,7 @@ jobs.add_command(redrive)
 
 @jobs.command("ls")
 @job_filters(*JobStatus)
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many jobs at most.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, help="How many jobs at most.")
 @on_a_stage
 def list_jobs(deployment: Deployment, output: Output, *, query: JobQuery, limit: int) -> None:
     """List jobs of everybody, newest first.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from operations.arguments import KEY_ID, USER, Length, one_of
+from operations.arguments import KEY_ID, LIMIT, USER, Length, one_of
 from operations.command import dry_run_option, marked, on_a_stage, usage_of
 from operations.pages import entries
 from operations.several import each
@@ -73,7 +73,7 @@ def create(
 @keys.command("ls")
 @click.option("--owner", type=USER, help="Keys of this user.")
 @click.option("--status", type=one_of(KeyStatus), help="Keys in this state.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many keys at most.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, help="How many keys at most.")
 @on_a_stage
 def list_keys(deployment: Deployment, output: Output, *, owner: str | None, status: str | None, limit: int) -> None:
     """List API keys, newest first, until 90 days after they ended."""

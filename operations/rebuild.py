@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from operations.rebuild_lock import RebuildLock
 from promptmill.analytics.rollup import row_key_of
 from promptmill.analytics.store import MARKER
 from promptmill.clock import epoch_ms, now_ms, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from promptmill.analytics.store import RollupStore
     from promptmill.identity.users.store import UserStore
@@ -27,11 +31,15 @@ POLL_SECONDS = 1
 # How much later than the event's own time an event may be in the archive:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html
 ARCHIVE_DELAY_SECONDS = 600
-# An event's time on the bus is later than the end it tells of, unless clocks differ.
+# For how long SQS may count wrong after the last message was sent:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/confirm-queue-is-empty.html
+QUEUE_DELAY_SECONDS = 60
 CLOCKS_DIFFER_MS = 60_000
+"""By how much clocks may differ. An event's time on the bus is later than the end it tells of, but for that."""
 # How long it is known of a user that they left: statemachines/deletion.asl.json.
 TOMBSTONE_DAYS = 90
 _REPLAYS = "promptmill-analytics-"
+_IF_KILLED = "If none is at work, run the command with --resume."
 _OVER = {"COMPLETED", "CANCELLED", "FAILED"}
 
 
@@ -62,6 +70,7 @@ class Rebuild:
     ) -> None:
         """``client`` makes the client of an AWS service."""
         self._place = place
+        self._lock = RebuildLock(place.table, client("dynamodb"))
         self._rollups = rollups
         self._users = users
         self._client = client
@@ -71,23 +80,30 @@ class Rebuild:
         """The first day from which on the archive still has every event, of days with rows also by what these say."""
         at_ms, archive = now_ms(), self._archive()
         by_age = first_whole_day(archive["CreationTime"], archive.get("RetentionDays", 0), at_ms=at_ms)
-        gone = self._rollups.days_gone_from_archive(first_day=by_age, today=timestamp(at_ms)[:10])
-        return max([by_age, *(_days_after(day, 1) for day in gone)])
+        today, known = timestamp(at_ms)[:10], self._rollups.archived_days(first_day=by_age)
+        return max([by_age, *(_days_after(day, 1) for day, until in known.items() if until < today)])
 
     def obstacle(self, *, resumes: bool) -> str | None:
         """Why a rebuild cannot start, None when it can.
 
         ``resumes`` one that was killed, and could not even let the consumer go on.
         """
+        holder = None if resumes else self._lock.holder()
+        if holder is not None:
+            return f"A rebuild, begun by {holder}, is at work or was killed. {_IF_KILLED}"
         replay = self._replay_at_work()
         if replay is not None:
             return f"A rebuild's replay is at work. Wait for it, or: aws events cancel-replay --replay-name {replay}"
         if not resumes and self._consumer_state() != "Enabled":
-            return (
-                "The consumer rests already: another rebuild is at work, or one was killed. If none is at work, run the"
-                " command with --resume."
-            )
+            return f"The consumer rests already: another rebuild is at work, or one was killed. {_IF_KILLED}"
         return None
+
+    def alone(self, operator: str, *, resumes: bool) -> AbstractContextManager[None]:
+        """While entered, no other rebuild begins, unless one ``resumes`` this one.
+
+        Raises a ``ClickException`` when another has begun since ``obstacle`` said that none has.
+        """
+        return self._lock.held(operator, overrides=resumes)
 
     def totals(self, first_day: str) -> Counter[str]:
         """The sum of everybody's rows from a day on."""
@@ -123,7 +139,11 @@ class Rebuild:
         self._sleep(seconds)
 
     def erase(self, first_day: str) -> None:
-        """Deletes the rows from a day on, and the markers of the events in them. Nothing else of the table."""
+        """Deletes the rows from a day on, and the markers of the events in them. Nothing else of the table.
+
+        What the rows say of the archive is kept before.
+        """
+        self._rollups.keep_archived_days(first_day=first_day)
         pages = self._client("dynamodb").get_paginator("scan").paginate(
             TableName=self._place.table,
             ConsistentRead=True,
@@ -160,18 +180,24 @@ class Rebuild:
         )
         return name
 
-    def follow(self, replay: str) -> Iterator[str]:
-        """The state of the replay again and again, until it is over and nothing is left in the queue."""
-        empty = 0
+    def follow(self, replay: str, *, quiet_seconds: int) -> Iterator[str]:
+        """The state of the replay again and again, until it is over and no message has waited for so long.
+
+        What the consumer has in hand is not asked for: where jobs end all the time, it always has some. Raises a
+        ``ClickException``, after its state, when the replay failed or was canceled.
+        """
+        empty_seconds = 0
         while True:
             state = str(self._client("events").describe_replay(ReplayName=replay)["State"])
             yield state
             if state in _OVER - {"COMPLETED"}:
+                raise click.ClickException(f"The replay {replay} ended {state.lower()}.")
+            if state not in _OVER or self._messages(self._place.queue_url, "ApproximateNumberOfMessages"):
+                empty_seconds = 0
+            elif empty_seconds >= quiet_seconds:
                 return
-            # SQS counts approximately.
-            empty = empty + 1 if state in _OVER and not self._messages(self._place.queue_url) else 0
-            if empty > 1:
-                return
+            else:
+                empty_seconds += POLL_SECONDS
             self._sleep(POLL_SECONDS)
 
     def forget_who_left(self, first_day: str) -> None:
@@ -230,12 +256,13 @@ class Rebuild:
 def first_whole_day(created_at: datetime, retention_days: int, *, at_ms: int) -> str:
     """The first day of which an archive of this age has every event. It keeps them for ever with 0 days.
 
-    It counts as whole on the day it was made: nothing was published before.
+    It counts as whole on the day it was made: nothing was published before. What it begins to lose with the next
+    midnight counts no more: a rebuild that begins before it may erase after it.
     """
     made_on = created_at.astimezone(UTC).date()
     if not retention_days:
         return made_on.isoformat()
-    kept_from = date.fromisoformat(timestamp(at_ms)[:10]) - timedelta(days=retention_days - 1)
+    kept_from = date.fromisoformat(timestamp(at_ms)[:10]) - timedelta(days=retention_days - 2)
     return max(made_on, kept_from).isoformat()
 
 

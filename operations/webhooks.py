@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from operations.arguments import DELIVERY_ID, USER, WEBHOOK_ID, Instant, one_of
+from operations.arguments import DELIVERY_ID, LIMIT, USER, WEBHOOK_ID, Instant, one_of
 from operations.command import confirm, dry_run_option, marked, on_a_stage
 from operations.pages import entries
 from operations.several import each
@@ -34,7 +34,7 @@ def webhooks() -> None:
 @webhooks.command("ls")
 @click.option("--owner", type=USER, help="Webhooks that are sent the events of this user.")
 @click.option("--status", type=one_of(WebhookStatus), help="Webhooks in this state.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many webhooks at most.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, help="How many webhooks at most.")
 @on_a_stage
 def list_webhooks(deployment: Deployment, output: Output, *, owner: str | None, status: str | None, limit: int) -> None:
     """List webhooks, newest first. One without an owner is sent the events of everybody."""
@@ -53,7 +53,7 @@ def list_webhooks(deployment: Deployment, output: Output, *, owner: str | None, 
     type=Instant(),
     help="Deliveries made since: 2h, which is two hours ago, or an RFC 3339 time.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many deliveries at most.")
+@click.option("--limit", type=LIMIT, default=20, show_default=True, help="How many deliveries at most.")
 @on_a_stage
 def deliveries(
     deployment: Deployment,

@@ -79,3 +79,41 @@ def test_who_is_not_to_hear_that_the_terminal_is_closed_goes_on(tmp_path: Path) 
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
     os.close(ours)
+
+
+def ended(script: str) -> subprocess.CompletedProcess[str]:
+    """How a line of a shell ends in which ``promptmill`` is the command."""
+    return subprocess.run(
+        ["bash", "-c", f'promptmill() {{ "$0" -m operations "$@"; }}\n{script}', sys.executable],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("promptmill jobs --help >&-", 1, "Error: Standard output is closed: nothing was done.\n"),
+        ("promptmill jobs --help >/dev/full", 1, "Error: No space left on device.\n"),
+        ("promptmill jobs ls --limit 0 2>&-", 2, ""),
+        ("promptmill jobs ls --limit 0 2>/dev/full", 1, ""),
+        ("promptmill jobs --help >&- 2>&-", 1, ""),
+    ],
+)
+def test_who_cannot_be_told_anything_is_given_a_status_and_where_possible_a_sentence(
+    line: str, status: int, said: str
+) -> None:
+    end = ended(line)
+    assert (end.returncode, end.stdout, end.stderr) == (status, "", said)
+
+
+def test_who_closed_standard_input_is_asked_nothing() -> None:
+    asks = "from operations.command import confirm; confirm('Really?', assumed=False)"
+    end = ended(f'"$0" -c "{asks}" <&-')
+    assert (end.returncode, end.stdout) == (1, "")
+    assert end.stderr.endswith("Nobody is there to confirm it: say --yes.\n")
+
+
+def test_who_closed_standard_error_is_given_the_results_all_the_same() -> None:
+    end = ended("promptmill jobs --help 2>&-")
+    assert (end.returncode, end.stderr) == (0, "")
+    assert "Usage: promptmill jobs" in end.stdout

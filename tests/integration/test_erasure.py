@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
 from promptmill.analytics.rollup import finished_job
@@ -19,7 +20,7 @@ from promptmill.events.webhooks.deliveries.store import DeliveryStore
 from promptmill.events.webhooks.endpoints.store import EndpointStore
 from promptmill.events.webhooks.erasure import WebhookEraser
 from promptmill.events.webhooks.model import Webhook
-from promptmill.gateway import BATCH_ATTEMPTS, BATCH_SIZE
+from promptmill.gateway import BATCH_SIZE
 from promptmill.jobs.erasure.eraser import Eraser
 from promptmill.jobs.erasure.judgement import QUIET_MS
 from promptmill.jobs.erasure.store import ErasureStore
@@ -229,13 +230,11 @@ def test_a_batch_that_dynamodb_does_in_parts_is_given_to_it_again(account: Accou
         stubber.assert_no_pending_responses()
 
 
-def test_a_batch_that_is_never_done_leaves_the_job_to_be_found_again(account: Account) -> None:
-    dynamodb = client("dynamodb")
-    left = {"JobsTable": [{"DeleteRequest": {"Key": key("job_1", "REQUEST")}}]}
+def test_a_batch_that_is_not_done_leaves_the_job_to_be_found_again() -> None:
+    dynamodb: Any = client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
     with Stubber(dynamodb) as stubber:
         stubber.add_response("query", {"Items": [{"sk": {"S": "REQUEST"}}]}, dict.fromkeys(QUERIED, ANY))
-        for _ in range(BATCH_ATTEMPTS):
-            stubber.add_response("batch_write_item", {"UnprocessedItems": left}, {"RequestItems": left})
+        stubber.add_client_error("batch_write_item", "ProvisionedThroughputExceededException")
         with pytest.raises(StoreUnavailable):
             ErasureStore("JobsTable", dynamodb).erase_job("job_1", "usr_1")
 

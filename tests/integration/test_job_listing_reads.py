@@ -11,7 +11,6 @@ from botocore.config import Config
 from botocore.stub import Stubber
 
 from promptmill import errors
-from promptmill.gateway import READ_ATTEMPTS
 from promptmill.jobs.listing.query import JobFilter
 from promptmill.jobs.listing.store import JobListing
 from promptmill.jobs.model import Job, JobStatus
@@ -83,13 +82,6 @@ def test_what_a_read_leaves_is_read_again() -> None:
     first, second, third = (a_job(id=a_job_id(AT_MS - n)) for n in range(3))
     found = page([first, second, third], ([second], [first, third]), ([], [first, third]), ([third, first], []))
     assert found.entries == (first, second, third)
-
-
-def test_a_store_that_leaves_jobs_unread_every_time_can_be_tried_again() -> None:
-    job, other = a_job(), a_job()
-    reads: list[tuple[list[Job], list[Job]]] = [([job], [other]), *[([], [other])] * (READ_ATTEMPTS - 1)]
-    with pytest.raises(errors.StoreUnavailable):
-        page([job, other], *reads)
 
 
 def refused(operation: str, code: str) -> None:

@@ -111,21 +111,6 @@ def test_what_is_stored_of_an_event_says_its_day_and_when_it_may_go(
     assert (row["sk"]["S"], row["expires_at"]["N"]) == (job.row.key.text, str(expires_at_seconds(DAY)))
 
 
-def test_of_which_days_the_archive_has_no_event_any_more_is_told_by_how_long_it_was_to_keep_them(
-    dynamodb: Any,
-) -> None:
-    store = RollupStore(make_table(dynamodb, "AnalyticsTable", "archived"), dynamodb)
-    for day, retention_days in (("2026-11-01", 20), ("2026-11-02", 20), ("2026-10-01", 90), ("2026-09-01", 365)):
-        job = a_job("usr_1", at=f"{day}T10:00:00.000Z")
-        assert store.count(job, at_ms=COUNTED_AT_MS, retention_days=retention_days)
-    # A longer retention brings back nothing that was gone when it began.
-    late = a_job("usr_1", at="2026-11-01T11:00:00.000Z")
-    assert store.count(late, at_ms=COUNTED_AT_MS, retention_days=365)
-    assert store.days_gone_from_archive(first_day="2026-08-01", today=DAY) == {"2026-11-01"}
-    assert store.days_gone_from_archive(first_day="2026-11-02", today=DAY) == set()
-    assert store.days_gone_from_archive(first_day="2026-08-01", today="2026-11-22") == {"2026-11-01", "2026-11-02"}
-
-
 def test_an_owners_report_of_a_day_and_of_three_months_is_one_query(
     store: RollupStore, calls: list[str], owner: str
 ) -> None:
@@ -277,15 +262,17 @@ def test_a_store_that_leaves_rows_undeleted_can_be_tried_again() -> None:
     stubbed = client("dynamodb")
     key = {"pk": {"S": "OWNER#usr_1"}, "sk": {"S": f"{DAY}#enhance#-#failed#-"}}
     left = {"UnprocessedItems": {"t": [{"DeleteRequest": {"Key": key}}]}}
+    pauses: list[float] = []
     with Stubber(stubbed) as stub:
         for _ in range(BATCH_ATTEMPTS):
             stub.add_response("batch_write_item", left)
         with pytest.raises(StoreUnavailable):
-            RollupStore("t", stubbed).delete([key])
+            RollupStore("t", stubbed, pause=pauses.append).delete([key])
+        assert pauses == [0.05, 0.1, 0.2, 0.4]
         stub.assert_no_pending_responses()
         stub.add_response("batch_write_item", left)
         stub.add_response("batch_write_item", {})
-        RollupStore("t", stubbed).delete([key])
+        RollupStore("t", stubbed, pause=pauses.append).delete([key])
 
 
 def test_the_rollups_in_memory_count_as_those_in_dynamodb_do(store: RollupStore, owner: str) -> None:

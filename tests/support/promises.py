@@ -11,9 +11,14 @@ Promises = dict[str, dict[str, Any]]
 ANNOTATIONS = {"description", "examples"}
 
 
-def promises_of(schema: dict[str, Any]) -> Promises:
-    """By its path: what a field is (``is``), whether it is always there, and the values known of an open-ended one."""
-    return dict(_fields(schema, schema["$defs"], ""))
+def promises_of(schema: dict[str, Any], *, source: str | None) -> Promises:
+    """By its path: what a field is (``is``), whether it is always there, and the values known of an open-ended one.
+
+    ``[]`` are the items of a list, ``{}`` the values of an object whose fields have no names of ours. ``source`` is the
+    EventBridge event's, which rules look for; None is an event that is not on the bus.
+    """
+    of_the_bus = {} if source is None else {"source": {"is": {"const": source, "type": "string"}, "always": True}}
+    return of_the_bus | dict(_fields(schema, schema["$defs"], ""))
 
 
 def breaks(promised: Promises, kept: Promises) -> list[str]:
@@ -40,16 +45,24 @@ def additions(promised: Promises, kept: Promises) -> Promises:
 
 def _fields(schema: dict[str, Any], parts: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, field in schema.get("properties", {}).items():
-        path = f"{prefix}{name}"
-        described = _resolved(field, parts)
-        promise: dict[str, Any] = {"is": _type(described), "always": name in schema.get("required", ())}
-        if "examples" in described:
-            promise["known"] = described["examples"]
-        yield path, promise
-        yield from _fields(described, parts, f"{path}.")
-        for alternative in described.get("anyOf", ()):
-            form = alternative["$ref"].rpartition("/")[2]
-            yield from _fields(parts[form], parts, f"{path}<{form}>.")
+        yield from _field(field, parts, f"{prefix}{name}", always=name in schema.get("required", ()))
+
+
+def _field(
+    field: dict[str, Any], parts: dict[str, Any], path: str, *, always: bool
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    described = _resolved(field, parts)
+    promise: dict[str, Any] = {"is": _type(described), "always": always}
+    if "examples" in described:
+        promise["known"] = described["examples"]
+    yield path, promise
+    yield from _fields(described, parts, f"{path}.")
+    for alternative in described.get("anyOf", ()):
+        form = alternative["$ref"].rpartition("/")[2]
+        yield from _fields(parts[form], parts, f"{path}<{form}>.")
+    for keyword, mark in (("items", "[]"), ("additionalProperties", "{}")):
+        if isinstance(described.get(keyword), dict):
+            yield from _field(described[keyword], parts, f"{path}{mark}", always=True)
 
 
 def _type(field: dict[str, Any]) -> Any:

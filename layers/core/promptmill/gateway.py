@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+from promptmill.clock import pause_up_to
 from promptmill.errors import BrokenContractError, RequestInFlight, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from botocore.session import Session
 
@@ -32,6 +33,10 @@ READ_ATTEMPTS = 3
 # What one BatchWriteItem takes, and how often what it left is given to it again.
 BATCH_SIZE = 25
 BATCH_ATTEMPTS = 5
+# What DynamoDB leaves it has no capacity for right now. How long, at most, is waited before it is asked for that again;
+# each later time it is twice as long, so that the waits of a read are over in 0.15 seconds, of a batch in 0.75.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html#Programming.Errors.BatchOperations
+_FIRST_PAUSE_SECONDS = 0.05
 
 # A transaction is at an item for a few milliseconds.
 UPDATE_ATTEMPTS = 3
@@ -154,16 +159,20 @@ def update_item(client: Any, **write: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", client.update_item(**write))
 
 
-def read_together(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def read_together(
+    client: Any, table: str, keys: Sequence[dict[str, Any]], *, pause: Callable[[float], None] = pause_up_to
+) -> list[dict[str, Any]]:
     """Those items of at most 100 keys that are there, in any order, in consistent reads.
 
     Raises ``StoreUnavailable`` when DynamoDB does not answer as it should, or keeps leaving items unread.
     """
     found: list[dict[str, Any]] = []
     left = list(keys)
-    for _ in range(READ_ATTEMPTS):
+    for tried in range(READ_ATTEMPTS):
         if not left:
             return found
+        if tried:
+            pause(_FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
         with store_errors():
             answer = client.batch_get_item(RequestItems={table: {"Keys": left, "ConsistentRead": True}})
         found += answer["Responses"].get(table, [])
@@ -173,17 +182,22 @@ def read_together(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> li
     return found
 
 
-def delete_items(client: Any, table: str, keys: Sequence[dict[str, Any]]) -> None:
+def delete_items(
+    client: Any, table: str, keys: Sequence[dict[str, Any]], *, pause: Callable[[float], None] = pause_up_to
+) -> None:
     """Deletes items; one that is not there is fine.
 
     Raises ``StoreUnavailable`` when DynamoDB does not answer as it should, or keeps leaving items undeleted.
     """
     for start in range(0, len(keys), BATCH_SIZE):
         left = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH_SIZE]]
-        for _ in range(BATCH_ATTEMPTS):
-            if left:
-                with store_errors():
-                    answer = client.batch_write_item(RequestItems={table: left})
-                left = answer.get("UnprocessedItems", {}).get(table, [])
+        for tried in range(BATCH_ATTEMPTS):
+            if not left:
+                break
+            if tried:
+                pause(_FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
+            with store_errors():
+                answer = client.batch_write_item(RequestItems={table: left})
+            left = answer.get("UnprocessedItems", {}).get(table, [])
         if left:
             raise StoreUnavailable("the store left items undeleted")

@@ -8,12 +8,14 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptmill.events.catalogue.schema import event_schema
+from promptmill.events.names import EventName
 from tests.support.promises import Promises, additions, breaks, promises_of
 from tests.support.published import CATALOGUE
 
@@ -22,15 +24,20 @@ PROMISED: dict[str, Promises] = json.loads(LIST.read_text(encoding="utf-8"))
 SCHEMAS = {name: event_schema(event) for name, event in CATALOGUE.items()}
 
 
+def promised_now(name: str) -> Promises:
+    on_the_bus = name in set(EventName)
+    return promises_of(SCHEMAS[name], source=EventName(name).source if on_the_bus else None)
+
+
 @pytest.mark.parametrize("name", sorted(PROMISED))
 def test_no_promise_to_subscribers_is_broken(name: str) -> None:
     assert name in SCHEMAS, f"{name} is gone"
-    assert breaks(PROMISED[name], promises_of(SCHEMAS[name])) == []
+    assert breaks(PROMISED[name], promised_now(name)) == []
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_what_is_new_in_an_event_is_in_the_list_of_promises(name: str) -> None:
-    new = additions(PROMISED.get(name, {}), promises_of(SCHEMAS[name]))
+    new = additions(PROMISED.get(name, {}), promised_now(name))
     assert new == {}, f"add to {LIST.name}, below {name}: {json.dumps(new)}"
 
 
@@ -41,7 +48,7 @@ def after(change: Callable[[dict[str, Any]], object]) -> Promises:
     """What ``job.rejected`` would promise if the parts of its schema were changed."""
     schema = copy.deepcopy(SCHEMAS["job.rejected"])
     change(schema["$defs"])
-    return promises_of(schema)
+    return promises_of(schema, source="promptmill.jobs")
 
 
 def fields(parts: dict[str, Any], part: str) -> dict[str, Any]:
@@ -84,3 +91,34 @@ def test_a_change_that_adds_something_breaks_nothing_and_has_to_be_promised(
 ) -> None:
     assert breaks(REJECTED, after(change)) == []
     assert additions(REJECTED, after(change)).keys() == {path}
+
+
+def test_an_event_of_another_source_is_found() -> None:
+    (broken,) = breaks(REJECTED, promises_of(SCHEMAS["job.rejected"], source="promptmill.work"))
+    assert broken.startswith("source was {'const': 'promptmill.jobs'")
+
+
+@pytest.mark.parametrize(("keyword", "path"), [("items", "data.costs[]"), ("additionalProperties", "data.costs{}")])
+def test_what_is_in_a_list_or_below_any_name_is_promised_too(keyword: str, path: str) -> None:
+    def has_costs(parts: dict[str, Any]) -> None:
+        form = {"type": "array" if keyword == "items" else "object", keyword: {"$ref": "#/$defs/Cost"}}
+        fields(parts, "RejectionFacts").update(costs=form)
+
+    def has_costs_without_a_figure(parts: dict[str, Any]) -> None:
+        has_costs(parts)
+        fields(parts, "Cost").pop("estimated")
+
+    assert breaks(after(has_costs), after(has_costs_without_a_figure)) == [
+        "data.cost.estimated is gone",
+        f"{path}.estimated is gone",
+    ]
+
+
+@pytest.mark.parametrize(("keyword", "path"), [("items", "data.costs[]"), ("additionalProperties", "data.costs{}")])
+def test_what_is_in_a_list_or_below_any_name_keeps_its_form(keyword: str, path: str) -> None:
+    def has_costs(parts: dict[str, Any], form: str) -> None:
+        fields(parts, "RejectionFacts").update(costs={keyword: {"$ref": "#/$defs/Figure"}})
+        parts["Figure"] = {"type": form}
+
+    was, now = (after(partial(has_costs, form=form)) for form in ("string", "integer"))
+    assert breaks(was, now) == [f"{path} was string, is integer"]

@@ -101,3 +101,25 @@ def test_every_outcome_is_what_its_schema_promises(status: str, kind: str) -> No
 def test_a_duration_is_from_acceptance_to_the_end() -> None:
     job = over("failed")
     assert outcome_event(job)["data"]["duration_ms"] == epoch_ms(FINISHED_AT) - epoch_ms(job.created_at)
+
+
+BEFORE_IT_BEGAN = timestamp(AT_MS - 89_998)
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "variables"),
+    [
+        ("succeeded", "PersistResult", {"outcome": {"usage": TEXT_USAGE, "cost": COST}}),
+        ("rejected", "RecordRejection", {"refusal": "content_blocked", "step": "InvokeBedrock"}),
+        ("failed", "RecordFailure", {"failure": {"Error": "ProviderTimeout"}, "step": "InvokeFlux"}),
+    ],
+)
+def test_a_job_that_by_another_clock_ended_before_it_began_took_no_time(
+    status: str, state: str, variables: dict[str, Any]
+) -> None:
+    error = {"rejected": "content_blocked", "failed": "provider_timeout"}.get(status)
+    told = error and {"code": error, "step": variables["step"]}
+    job = replace(over(status, usage=TEXT_USAGE, cost=COST, error=told), finished_at=BEFORE_IT_BEGAN)
+    for event in (outcome_event(job), of_the_workflow(state, job, **variables)):
+        assert event["data"]["duration_ms"] == 0
+        check_event(f"job.{status}", event)

@@ -5,24 +5,31 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import click
 import pytest
 from click.testing import Result
 
+from operations.analytics import LOCAL_QUIET_SECONDS, erase_and_replay
+from operations.output import Output
 from operations.rebuild import Rebuild
 from promptmill.clock import now_ms, timestamp
 from promptmill.errors import StoreUnavailable
-from tests.unit.operations.stage import Stage
+from tests.unit.operations.stage import OPERATOR, Stage
 
 DAY = "2026-11-20"
-STEPS = ["stop", "rest", "settle 600", "erase", "replay", "resume", "forget"]
+STEPS = ["lock", "stop", "rest", "settle 600", "erase", "replay", "resume", "quiet 60", "forget", "unlock"]
+ERASES = STEPS.index("erase")
+GOES_ON = "The consumer of job events goes on.\n"
 RESTS_SINCE_MS = 1_795_000_000_000
 
 
 class FakeRebuild(Rebuild):
     """Notes the steps; ``breaks`` is raised at the step ``at``.
 
-    Two jobs were counted, of which three are in the archive. ``dead`` are the dead letters before and after.
+    Two jobs were counted, of which three are in the archive. ``dead`` are the dead letters before and after, ``whole``
+    the first days the archive has whole, as it is asked again and again.
     """
 
     def __init__(
@@ -34,6 +41,7 @@ class FakeRebuild(Rebuild):
         archived: int = 3,
         dead: tuple[int, int] = (1, 1),
         rests: bool = False,
+        whole: tuple[str, ...] = (DAY,),
     ) -> None:
         self.steps: list[str] = []
         self._at = at
@@ -43,9 +51,10 @@ class FakeRebuild(Rebuild):
         self._archived = archived
         self._dead = list(dead)
         self._rests = rests
+        self._whole = list(whole)
 
     def first_whole_day(self) -> str:
-        return DAY
+        return self._whole.pop(0) if len(self._whole) > 1 else self._whole[0]
 
     def totals(self, first_day: str) -> Counter[str]:
         assert first_day == DAY
@@ -53,6 +62,16 @@ class FakeRebuild(Rebuild):
 
     def obstacle(self, *, resumes: bool) -> str | None:
         return "The consumer rests." if self._rests and not resumes else None
+
+    @contextmanager
+    def alone(self, operator: str, *, resumes: bool) -> Iterator[None]:
+        assert operator == OPERATOR
+        assert resumes is self._rests
+        self._note("lock")
+        try:
+            yield
+        finally:
+            self.steps.append("unlock")
 
     def dead_letters(self) -> int:
         return self._dead.pop(0)
@@ -79,11 +98,16 @@ class FakeRebuild(Rebuild):
         self._note("replay")
         return "again"
 
-    def follow(self, replay: str) -> Iterator[str]:
+    def follow(self, replay: str, *, quiet_seconds: int) -> Iterator[str]:
         assert replay == "again"
         yield "RUNNING"
+        if self._at == "running" and self._breaks is not None:
+            raise self._breaks
         self._jobs = self._archived
         yield self._ends
+        if self._ends != "COMPLETED":
+            raise click.ClickException(f"The replay {replay} ended {self._ends.lower()}.")
+        self._note(f"quiet {quiet_seconds}")
 
     def forget_who_left(self, first_day: str) -> None:
         self._note("forget")
@@ -123,7 +147,8 @@ def test_a_program_gets_the_totals_as_json() -> None:
 def test_the_local_archive_has_nothing_to_wait_for() -> None:
     shell = Shell(stage="local")
     assert shell.rebuild().exit_code == 0
-    assert shell.work.steps == [step for step in STEPS if not step.startswith("settle")]
+    waited_for = {"settle 600": None, "quiet 60": f"quiet {LOCAL_QUIET_SECONDS}"}
+    assert shell.work.steps == [step for step in (waited_for.get(step, step) for step in STEPS) if step]
 
 
 def test_a_dry_run_does_nothing() -> None:
@@ -147,22 +172,91 @@ def test_what_is_no_day_is_wrong_usage(day: str) -> None:
     assert Shell().rebuild(day=day).exit_code == 2
 
 
+CUT_OFF = pytest.mark.parametrize(("breaks", "status"), [(StoreUnavailable(), 1), (KeyboardInterrupt(), 130)])
+
+
 @pytest.mark.parametrize("step", ["rest", "settle 600", "erase", "replay"])
-@pytest.mark.parametrize(("breaks", "status"), [(StoreUnavailable(), 1), (KeyboardInterrupt(), 130)])
+@CUT_OFF
 def test_cut_off_anywhere_the_consumer_is_at_work_again_and_what_to_do_is_said(
     step: str, breaks: BaseException, status: int
 ) -> None:
     shell = Shell(FakeRebuild(at=step, breaks=breaks))
     result = shell.rebuild()
     assert (result.exit_code, result.stdout) == (status, "")
-    assert shell.work.steps[-1] == "resume"
-    assert f"Reports from {DAY} on are not right yet: run the command again." in result.stderr
+    assert shell.work.steps[-2:] == ["resume", "unlock"]
+    not_right = f"Reports from {DAY} on are not right yet: run the command again.\n"
+    left = not_right if STEPS.index(step) >= ERASES else "This run has erased nothing.\n"
+    # Who pressed Ctrl-C hears at once that it takes a moment until the consumer is at work.
+    assert f"{GOES_ON}{left}" in result.stderr
 
 
-def test_a_consumer_that_cannot_be_stopped_is_not_this_rebuilds_to_start() -> None:
+@pytest.mark.parametrize("step", ["resume", "running"])
+@CUT_OFF
+def test_cut_off_while_the_archive_replays_it_is_said_that_it_goes_on(
+    step: str, breaks: BaseException, status: int
+) -> None:
+    shell = Shell(FakeRebuild(at=step, breaks=breaks))
+    result = shell.rebuild()
+    assert (result.exit_code, shell.work.steps[-2:]) == (status, ["resume", "unlock"])
+    assert GOES_ON in result.stderr
+    left = f"Reports from {DAY} on are not right yet. The replay again goes on by itself: run the command again once it"
+    assert left in result.stderr
+
+
+@pytest.mark.parametrize("step", ["quiet 60", "forget"])
+@CUT_OFF
+def test_cut_off_when_all_is_replayed_it_is_said_who_may_be_in_the_reports(
+    step: str, breaks: BaseException, status: int
+) -> None:
+    shell = Shell(FakeRebuild(at=step, breaks=breaks))
+    result = shell.rebuild()
+    assert (result.exit_code, shell.work.steps[-2:]) == (status, [step, "unlock"])
+    assert f"But users who left may be in reports from {DAY} on again: run the command again.\n" in result.stderr
+    assert "not right yet" not in result.stderr
+
+
+def test_a_consumer_that_cannot_be_stopped_was_not_touched_and_nothing_else_is_said() -> None:
     shell = Shell(FakeRebuild(at="stop", breaks=StoreUnavailable()))
-    assert shell.rebuild().exit_code == 1
-    assert shell.work.steps == ["stop"]
+    result = shell.rebuild()
+    assert (result.exit_code, shell.work.steps) == (1, ["lock", "stop", "unlock"])
+    assert "This run has erased nothing.\n" in result.stderr
+    assert "not right" not in result.stderr
+    assert GOES_ON not in result.stderr
+
+
+def test_a_day_that_the_archive_begins_to_lose_meanwhile_is_not_erased() -> None:
+    shell = Shell(FakeRebuild(whole=(DAY, "2026-11-21")))
+    result = shell.rebuild()
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert shell.work.steps == [*STEPS[:ERASES], "resume", "unlock"]
+    assert "This run has erased nothing.\n" in result.stderr
+    assert "The archive has lost events meanwhile: it has whole days from 2026-11-21." in result.stderr
+
+
+def test_an_archive_that_keeps_no_day_in_whole_is_said_to() -> None:
+    tomorrow = timestamp(now_ms() + 86_400_000)[:10]
+    shell = Shell(FakeRebuild(whole=(tomorrow,)))
+    result = shell.rebuild()
+    assert (result.exit_code, shell.work.steps) == (1, [])
+    assert "The archive has no day in whole" in result.stderr
+
+
+class Mute(Output):
+    """Nobody reads any more what is said of the consumer."""
+
+    def __init__(self) -> None:
+        super().__init__(as_json=False)
+
+    def remark(self, text: str) -> None:
+        if text in GOES_ON:
+            raise BrokenPipeError
+
+
+def test_what_cannot_be_said_does_not_keep_the_consumer_at_rest() -> None:
+    work = FakeRebuild()
+    with pytest.raises(BrokenPipeError):
+        erase_and_replay(work, DAY, Mute(), settle_seconds=0)
+    assert work.steps == ["stop", "rest", "erase", "replay", "resume"]
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -15,13 +17,23 @@ from click.testing import CliRunner
 
 from local.rendering import ROOT, read_template
 from operations.__main__ import main
-from operations.deployment import find_deployment
+from operations.deployment import Deployment, Resource, find_deployment
 from operations.program import operations
 from promptmill import errors
-from tests.support.builders import a_job_id
+from promptmill.clock import new_id, now_ms
+from tests.support.builders import AT_MS, a_job_id
 from tests.unit.operations.stage import Stage
 
 OPERATIONS = ROOT / "operations"
+MORE_THAN_THERE_IS = "99999999999999999999"
+LISTINGS = (
+    ("jobs", "ls"),
+    ("keys", "ls"),
+    ("webhooks", "ls"),
+    ("webhooks", "deliveries", new_id("whk", AT_MS)),
+    ("dlq", "show", "ParkedEventsQueue"),
+    ("dlq", "redrive", "ParkedEventsQueue"),
+)
 LIMITS = "requests_per_minute=1,burst=2,concurrent_jobs=3,images_per_day=4,daily_usd=5.00"
 
 
@@ -92,6 +104,7 @@ def test_the_stage_is_the_one_named_or_the_one_the_shell_is_set_to(
         ["jobs", "ls", "--owner", "somebody"],
         ["jobs", "ls", "--since", "yesterday"],
         ["jobs", "ls", "--limit", "0"],
+        *([*listing, "--limit", MORE_THAN_THERE_IS] for listing in LISTINGS),
         ["limits", "set", f"ip_{'0' * 32}", "--burst", "1"],
         ["keys", "create", "--name", "billing"],
         ["dlq", "redrive"],
@@ -145,19 +158,18 @@ def test_an_interruption_ends_with_130_and_no_traceback() -> None:
     assert result.stderr.strip() == "Interrupted."
 
 
-def a_session(outputs: dict[str, str], parameters: dict[str, str], asked: list[Any]) -> Any:
+def a_session(
+    outputs: dict[str, str], parameters: dict[str, str], asked: list[Any], headers: dict[str, str] | None = None
+) -> Any:
     def describe_stacks(**query: str) -> Any:
         asked.append(query)
-        return {
-            "Stacks": [
-                {
-                    "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
-                    "Parameters": [
-                        {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
-                    ],
-                }
-            ]
+        stack: dict[str, Any] = {
+            "StackStatus": "CREATE_IN_PROGRESS",
+            "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         }
+        if outputs:
+            stack["Outputs"] = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
+        return {"Stacks": [stack], "ResponseMetadata": {"HTTPHeaders": headers or {}}}
 
     def client(service: str, **_config: Any) -> Any:
         asked.append(service)
@@ -181,9 +193,66 @@ def test_the_stack_of_a_stage_is_found_by_its_outputs_and_parameters() -> None:
 
 
 def test_a_part_that_the_stack_does_not_have_is_missed_where_it_is_needed() -> None:
-    deployment = find_deployment("dev", session=a_session({}, {}, []))
+    deployment = find_deployment("dev", session=a_session({"EventBusName": "bus"}, {}, []))
     with pytest.raises(click.ClickException, match="JobsTableName"):
         _ = deployment.jobs
+
+
+def test_a_stack_that_was_never_deployed_in_full_is_said_to_be_so() -> None:
+    with pytest.raises(click.ClickException) as caught:
+        find_deployment("dev", session=a_session({}, {}, []))
+    assert caught.value.message == "The stack of stage dev is CREATE_IN_PROGRESS and has no outputs."
+
+
+def test_what_a_stack_has_not_made_yet_is_none_of_its_resources() -> None:
+    summaries = [
+        {"LogicalResourceId": "JobsTable", "ResourceType": "AWS::DynamoDB::Table", "PhysicalResourceId": "jobs"},
+        {"LogicalResourceId": "DeliveriesQueue", "ResourceType": "AWS::SQS::Queue"},
+    ]
+    pages = SimpleNamespace(paginate=lambda **_query: [{"StackResourceSummaries": summaries}])
+    client = SimpleNamespace(get_paginator=lambda _operation: pages)
+    deployment = Deployment("dev", {}, SimpleNamespace(client=lambda *_args, **_config: client))
+    assert deployment.resources == {"JobsTable": Resource("AWS::DynamoDB::Table", "jobs")}
+    with pytest.raises(click.ClickException, match="has no DeliveriesQueue"):
+        _ = deployment.delivery_queue
+
+
+def http_date(at_ms: int) -> str:
+    return format_datetime(datetime.fromtimestamp(at_ms // 1000, UTC), usegmt=True)
+
+
+@pytest.mark.parametrize("ahead_ms", [-90_000, 0, 90_000])
+def test_how_far_this_machines_clock_is_ahead_is_told_by_the_answer_that_describes_the_stack(ahead_ms: int) -> None:
+    date = {"date": http_date(now_ms() - ahead_ms)}
+    deployment = find_deployment("dev", session=a_session({"EventBusName": "bus"}, {}, [], date))
+    assert abs(deployment.clock_ahead_ms - ahead_ms) < 30_000
+
+
+def test_an_answer_without_a_date_says_nothing_of_the_clock() -> None:
+    assert find_deployment("dev", session=a_session({"EventBusName": "bus"}, {}, [])).clock_ahead_ms == 0
+
+
+@pytest.mark.parametrize(("ahead_ms", "wrong"), [(-90_000, "90 seconds behind AWS's"), (61_000, "61 seconds ahead of")])
+def test_by_a_wrong_clock_nothing_is_changed_and_who_looks_is_warned(ahead_ms: int, wrong: str) -> None:
+    account = Stage()
+    account.deployment.clock_ahead_ms = ahead_ms
+    job = account.has()
+    refused = account.run("jobs", "cancel", job.id)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert wrong in refused.stderr
+    assert (account.jobs.jobs, account.journal.lines) == ({job.id: job}, [])
+    for looks in (["jobs", "show", job.id], ["jobs", "cancel", job.id, "--dry-run"]):
+        result = account.run(*looks)
+        assert (result.exit_code, result.stderr.count(wrong)) == (0, 1), result.stderr
+        assert result.stdout
+
+
+@pytest.mark.parametrize("ahead_ms", [-59_000, 59_000])
+def test_clocks_that_hardly_differ_are_not_spoken_of(ahead_ms: int) -> None:
+    account = Stage()
+    account.deployment.clock_ahead_ms = ahead_ms
+    result = account.run("jobs", "cancel", account.has().id)
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 def test_what_a_stack_is_asked_for_is_an_output_or_a_parameter_of_the_template() -> None:
@@ -198,6 +267,8 @@ def test_what_a_stack_is_asked_for_is_an_output_or_a_parameter_of_the_template()
     [
         ClientError({"Error": {"Code": "ValidationError", "Message": "Stack with id x does not exist"}}, "D"),
         NoRegionError(),
+        # An endpoint that is no URL.
+        ValueError("Invalid endpoint: foo"),
     ],
 )
 def test_a_stage_that_is_not_there_is_said_with_the_reason(error: Exception) -> None:
@@ -213,4 +284,4 @@ def test_a_stage_that_is_not_there_is_said_with_the_reason(error: Exception) -> 
 def test_the_local_stage_is_not_looked_for_in_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with pytest.raises(click.ClickException, match=r"source \.local/env"):
-        find_deployment("local", session=a_session({}, {}, []))
+        find_deployment("local", session=a_session({"EventBusName": "bus"}, {}, []))

@@ -129,8 +129,11 @@ def expires_at_seconds(day: str) -> int:
 
 
 def archived_until(day: str, retention_days: int) -> str:
-    """The last day on which an archive that keeps events so long has every event of this day."""
-    return (date.fromisoformat(day) + timedelta(days=retention_days - 1)).isoformat()
+    """The last day on which an archive that keeps events so long has every event of this day.
+
+    All of it: with the day that follows, it begins to lose them.
+    """
+    return (date.fromisoformat(day) + timedelta(days=retention_days - 2)).isoformat()
 
 
 def percentile_ms(counters: Mapping[str, int], percent: int) -> int | None:

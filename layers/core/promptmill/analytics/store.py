@@ -4,8 +4,10 @@
   so that a replay, however late, counts nothing twice.
 - ``OWNER#<owner>`` / ``<day>#<kind>#<model>#<status>#<prompt version>``: a row of one owner.
 - ``ALL#<shard>`` / the same: a row of everybody in the shard.
+- ``ARCHIVED`` / ``<day>``: what was known of a day before its rows were erased to be made anew.
 
-A row's ``archived_until`` is the last day on which the archive has all of its events, by what held at the first.
+``archived_until``, of a row and of a day, is the last day on which the archive has all of its events, by what held at
+the first.
 
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from promptmill.analytics.rollup import FinishedJob
 
 MARKER = "ANALYTICS"
+ARCHIVED = "ARCHIVED"
 # How often a transaction is tried that meets another one on a row they share, and how long, at most, is waited before
 # the second try; each later time it is twice as long, so that a batch in which all meet others is over in 16 seconds.
 TRIES = 6
@@ -89,22 +92,34 @@ class RollupStore:
         for shard in range(EVERYBODY_SHARDS):
             yield from self._rows(everybody_pk(shard), first_day, last_day)
 
-    def days_gone_from_archive(self, *, first_day: str, today: str) -> set[str]:
-        """The days from a day on of which the archive may have events no more, by when their rows were begun."""
-        query = {
-            "KeyConditionExpression": "pk = :pk AND sk >= :first",
-            "FilterExpression": "archived_until < :today",
-            "ProjectionExpression": "sk",
-        }
-        values = {":first": {"S": first_day}, ":today": {"S": today}}
-        return {
-            row_key_of(item["sk"]["S"]).day
-            for shard in range(EVERYBODY_SHARDS)
-            for page in self._pages(
-                {**query, "ExpressionAttributeValues": {":pk": {"S": everybody_pk(shard)}, **values}}
-            )
-            for item in page
-        }
+    def archived_days(self, *, first_day: str) -> dict[str, str]:
+        """Of each known day from a day on, the last day on which the archive has all of its events.
+
+        By what held when its rows were begun, and those that were erased in their place.
+        """
+        last_days: dict[str, str] = {}
+        for pk in (ARCHIVED, *map(everybody_pk, range(EVERYBODY_SHARDS))):
+            query = {
+                "KeyConditionExpression": "pk = :pk AND sk >= :first",
+                "ExpressionAttributeValues": {":pk": {"S": pk}, ":first": {"S": first_day}},
+                "ProjectionExpression": "sk, archived_until",
+            }
+            for item in (item for page in self._pages(query) for item in page):
+                day, until = item["sk"]["S"].partition("#")[0], item["archived_until"]["S"]
+                last_days[day] = min(until, last_days.get(day, until))
+        return last_days
+
+    def keep_archived_days(self, *, first_day: str) -> None:
+        """Has ``archived_days`` say of the days from a day on what it says now, when their rows are gone."""
+        for day, until in self.archived_days(first_day=first_day).items():
+            item = {
+                "pk": {"S": ARCHIVED},
+                "sk": {"S": day},
+                "archived_until": {"S": until},
+                "expires_at": {"N": str(expires_at_seconds(day))},
+            }
+            with store_errors():
+                self._client.put_item(TableName=self._table, Item=item)
 
     def forget(self, owner: str) -> None:
         """Deletes the owner's rows. Everybody's keep the sums, which say nothing of who it was."""
@@ -117,7 +132,7 @@ class RollupStore:
             self.delete(page)
 
     def delete(self, keys: Sequence[Key]) -> None:
-        delete_items(self._client, self._table, keys)
+        delete_items(self._client, self._table, keys, pause=self._pause)
 
     def _add(self, pk: str, row: Row, retention_days: int) -> dict[str, Any]:
         added = [name for name, number in row.counters.items() if number]

@@ -46,7 +46,9 @@ def outcome_event(job: Job) -> dict[str, Any]:
     """The detail of the terminal event of a job that is over: what its workflow publishes, from what is stored."""
     accepted = accepted_event(job)
     finished_at = job.finished_at or job.created_at
-    data: dict[str, Any] = {"status": job.status.value, "duration_ms": epoch_ms(finished_at) - epoch_ms(job.created_at)}
+    # Who settles a job need not have the clock of who took it.
+    duration_ms = max(0, epoch_ms(finished_at) - epoch_ms(job.created_at))
+    data: dict[str, Any] = {"status": job.status.value, "duration_ms": duration_ms}
     if job.status.value == "succeeded":
         data["usage"] = job.usage
     data["cost"] = job.cost
