@@ -91,10 +91,11 @@ def erase_and_replay(work: Rebuild, first_day: str, output: Output, *, settle_se
                 minutes = settle_seconds // 60
                 output.remark(f"Waiting {minutes} minutes, until the archive has every event that was counted.")
                 work.settle(settle_seconds)
-            # Midnight may have passed.
+            # Minutes have passed, and with them midnight, or this machine has slept.
             whole = work.first_whole_day()
             if first_day < whole:
-                raise click.ClickException(f"The archive has lost events meanwhile: it has whole days from {whole}.")
+                raise click.ClickException(f"It is another day: the archive has whole days from {whole} now.")
+            work.check_still_alone()
             output.remark(f"Rows from {first_day} on are erased.")
             left = f"Reports from {first_day} on are not right yet: run the command again."
             work.erase(first_day)

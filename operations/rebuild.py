@@ -34,6 +34,8 @@ ARCHIVE_DELAY_SECONDS = 600
 # For how long SQS may count wrong after the last message was sent:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/confirm-queue-is-empty.html
 QUEUE_DELAY_SECONDS = 60
+# How long AnalyticsQueue has a message that fails tried, in the template: five times, three minutes apart.
+TRIED_SECONDS = 5 * 180
 CLOCKS_DIFFER_MS = 60_000
 """By how much clocks may differ. An event's time on the bus is later than the end it tells of, but for that."""
 # How long it is known of a user that they left: statemachines/deletion.asl.json.
@@ -104,6 +106,11 @@ class Rebuild:
         Raises a ``ClickException`` when another has begun since ``obstacle`` said that none has.
         """
         return self._lock.held(operator, overrides=resumes)
+
+    def check_still_alone(self) -> None:
+        """Raises a ``ClickException`` when this one was taken for killed, and another began or woke the consumer."""
+        if not self._lock.is_mine() or self._consumer_state() != "Disabled":
+            raise click.ClickException("Another rebuild was run with --resume meanwhile.")
 
     def totals(self, first_day: str) -> Counter[str]:
         """The sum of everybody's rows from a day on."""
@@ -181,23 +188,22 @@ class Rebuild:
         return name
 
     def follow(self, replay: str, *, quiet_seconds: int) -> Iterator[str]:
-        """The state of the replay again and again, until it is over and no message has waited for so long.
+        """The state of the replay again and again, until it is over and the queue has been empty for so long.
 
-        What the consumer has in hand is not asked for: where jobs end all the time, it always has some. Raises a
-        ``ClickException``, after its state, when the replay failed or was canceled.
+        Or until every message of it was counted or is a dead letter by now: where jobs end all the time, the queue is
+        never empty. Raises a ``ClickException``, after its state, when the replay failed or was canceled.
         """
-        empty_seconds = 0
+        over_seconds = empty_seconds = 0
         while True:
             state = str(self._client("events").describe_replay(ReplayName=replay)["State"])
             yield state
             if state in _OVER - {"COMPLETED"}:
                 raise click.ClickException(f"The replay {replay} ended {state.lower()}.")
-            if state not in _OVER or self._messages(self._place.queue_url, "ApproximateNumberOfMessages"):
-                empty_seconds = 0
-            elif empty_seconds >= quiet_seconds:
-                return
-            else:
-                empty_seconds += POLL_SECONDS
+            if state in _OVER:
+                if empty_seconds >= quiet_seconds or over_seconds >= TRIED_SECONDS + quiet_seconds:
+                    return
+                over_seconds += POLL_SECONDS
+                empty_seconds = 0 if self._messages(self._place.queue_url) else empty_seconds + POLL_SECONDS
             self._sleep(POLL_SECONDS)
 
     def forget_who_left(self, first_day: str) -> None:

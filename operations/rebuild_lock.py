@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptmill.clock import now_ms, timestamp
+from promptmill.clock import now_ms, random_hex, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KEY = {"pk": {"S": "REBUILD"}, "sk": {"S": "LOCK"}}
+_TOKEN_BYTES = 16
 
 
 class RebuildLock:
@@ -21,11 +22,16 @@ class RebuildLock:
     def __init__(self, table: str, dynamodb: Any) -> None:
         self._table = table
         self._dynamodb = dynamodb
+        self._token = ""
 
     def holder(self) -> str | None:
         """Whose rebuild is at work, and since when, for people; that of one that was killed too."""
-        found = self._dynamodb.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True).get("Item")
-        return None if found is None else f"{found['operator']['S']} at {found['began_at']['S']}"
+        found = self._read()
+        return f"{found['operator']['S']} at {found['began_at']['S']}" if found else None
+
+    def is_mine(self) -> bool:
+        """Whether nobody took it since it was entered."""
+        return bool(self._read().get("token") == {"S": self._token})
 
     @contextmanager
     def held(self, operator: str, *, overrides: bool) -> Iterator[None]:
@@ -33,25 +39,35 @@ class RebuildLock:
 
         Raises a ``ClickException`` when somebody else has it.
         """
-        began_at = {"S": timestamp(now_ms())}
-        asked: dict[str, Any] = {
-            "TableName": self._table,
-            "Item": {**_KEY, "operator": {"S": operator}, "began_at": began_at},
-        }
-        if not overrides:
-            asked["ConditionExpression"] = "attribute_not_exists(pk)"
+        token = self._token = random_hex(_TOKEN_BYTES)
         try:
-            self._dynamodb.put_item(**asked)
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise click.ClickException("Another rebuild has begun this moment. Wait for it.") from error
-        try:
+            self._put(operator, token, overrides=overrides)
             yield
         finally:
-            # Somebody who took it meanwhile keeps it.
+            # Somebody who has it, or took it meanwhile, keeps it.
             with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
                 self._dynamodb.delete_item(
                     TableName=self._table,
                     Key=_KEY,
-                    ConditionExpression="began_at = :began_at",
-                    ExpressionAttributeValues={":began_at": began_at},
+                    ConditionExpression="#token = :token",
+                    ExpressionAttributeNames={"#token": "token"},
+                    ExpressionAttributeValues={":token": {"S": token}},
                 )
+
+    def _put(self, operator: str, token: str, *, overrides: bool) -> None:
+        item = {**_KEY, "operator": {"S": operator}, "began_at": {"S": timestamp(now_ms())}, "token": {"S": token}}
+        # Sent again because its answer was lost, it is not refused for what it did itself.
+        unless_taken = {
+            "ConditionExpression": "attribute_not_exists(pk) OR #token = :token",
+            "ExpressionAttributeNames": {"#token": "token"},
+            "ExpressionAttributeValues": {":token": {"S": token}},
+        }
+        try:
+            self._dynamodb.put_item(TableName=self._table, Item=item, **({} if overrides else unless_taken))
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
+            raise click.ClickException("Another rebuild has begun this moment. Wait for it.") from error
+
+    def _read(self) -> dict[str, Any]:
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True)
+        item: dict[str, Any] = answer.get("Item", {})
+        return item

@@ -48,7 +48,7 @@ PROMISED = {
     "DeliveriesDeadLettersAlarm": IN_QUEUE,
     "AnalyticsDeadLettersAlarm": IN_QUEUE,
     "WebhookEventsWaitAlarm": HALF_AN_HOUR,
-    "DeliveriesWaitAlarm": HALF_AN_HOUR,
+    "DeliveriesWaitAlarm": Figures("Maximum", 35 * 60),
     "AnalyticsWaitAlarm": HALF_AN_HOUR,
     "WebhooksDisabledAlarm": ANY,
     "SweeperAlarm": NO_REPORT,

@@ -73,7 +73,8 @@ def test_each_webhook_an_event_is_for_adds_a_write_and_a_message(stack: Stack, w
 
 
 def test_a_delivery_is_one_read_the_claim_and_the_record(stack: Stack, webhook: Webhook, receiver: Receiver) -> None:
-    delivery, at_ms = a_delivery(webhook.id), now_ms()
+    at_ms = now_ms()
+    delivery = a_delivery(webhook.id, at_ms=at_ms)
     DeliveryStore(stack.webhooks_table, stack.client("dynamodb")).add(delivery, at_ms=at_ms)
     message = json.dumps({"webhook_id": webhook.id, "delivery_id": delivery.id})
     with in_process(stack, "deliver_webhook") as deliver:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ import pytest
 
 from local.rendering import ROOT
 from operations.rebuild import TOMBSTONE_DAYS
+from operations.rebuild_lock import RebuildLock
 from promptmill.clock import now_ms, timestamp
 from promptmill.identity.users.model import SignIn
 from promptmill.identity.users.store import UserStore
@@ -176,12 +178,12 @@ def test_days_that_were_kept_for_less_than_the_archive_keeps_events_now_are_not_
 ADA, BOB = "arn:of:ada", "arn:of:bob"
 
 
-def free(work_where: Callable[..., Work]) -> Work:
-    """A rebuild that nothing but another one is in the way of."""
+def free(work_where: Callable[..., Work], *, state: str = "Enabled") -> Work:
+    """A rebuild that nothing but another one is in the way of, with the consumer in this state."""
     return work_where(
         describe_archive=[{"ArchiveArn": "archive-arn"}],
         list_replays=[{"Replays": []}],
-        get_event_source_mapping=[{"State": "Enabled"}],
+        get_event_source_mapping=[{"State": state}],
     )
 
 
@@ -208,21 +210,42 @@ def test_a_rebuild_that_is_interrupted_is_in_nobodys_way(work_where: Callable[..
     assert rebuild.obstacle(resumes=False) is None
 
 
-def test_who_resumes_takes_the_place_of_a_rebuild_that_was_killed_and_keeps_it(
-    work_where: Callable[..., Work], dynamodb: Any, table: str
+def test_a_rebuild_that_was_taken_for_killed_ends_in_nobodys_way_and_erases_nothing(
+    work_where: Callable[..., Work],
 ) -> None:
-    rebuild = free(work_where).rebuild
-    killed = rebuild.alone(ADA, resumes=False)
-    killed.__enter__()
-    lock = {"pk": {"S": "REBUILD"}, "sk": {"S": "LOCK"}}
-    # Begun a while ago.
-    long_ago = {":at": {"S": timestamp(AT_MS)}}
-    dynamodb.update_item(
-        TableName=table, Key=lock, UpdateExpression="SET began_at = :at", ExpressionAttributeValues=long_ago
+    slept, resumed = free(work_where, state="Disabled").rebuild, free(work_where).rebuild
+    with slept.alone(ADA, resumes=False):
+        slept.check_still_alone()
+        assert resumed.obstacle(resumes=True) is None
+        with resumed.alone(BOB, resumes=True), pytest.raises(click.ClickException, match="--resume meanwhile"):
+            slept.check_still_alone()
+        with pytest.raises(click.ClickException, match="--resume meanwhile"):
+            slept.check_still_alone()
+        resumes_again = resumed.alone(BOB, resumes=True)
+        resumes_again.__enter__()
+    # She is at her end, and leaves him his.
+    assert BOB in str(slept.obstacle(resumes=False))
+    resumes_again.__exit__(None, None, None)
+    assert free(work_where).rebuild.obstacle(resumes=False) is None
+
+
+def test_a_rebuild_whose_consumer_was_let_go_on_erases_nothing(work_where: Callable[..., Work]) -> None:
+    rebuild = free(work_where, state="Enabled").rebuild
+    with rebuild.alone(ADA, resumes=False), pytest.raises(click.ClickException, match="--resume meanwhile"):
+        rebuild.check_still_alone()
+
+
+def test_a_rebuild_does_not_refuse_itself_when_an_answer_is_lost(
+    work_where: Callable[..., Work], dynamodb: Any
+) -> None:
+    put_twice = SimpleNamespace(
+        put_item=lambda **asked: [dynamodb.put_item(**asked) for _ in range(2)],
+        get_item=dynamodb.get_item,
+        delete_item=dynamodb.delete_item,
+        exceptions=dynamodb.exceptions,
     )
-    assert rebuild.obstacle(resumes=True) is None
-    with rebuild.alone(BOB, resumes=True):
-        # It was not killed after all, and comes to its end.
-        killed.__exit__(None, None, None)
-        assert BOB in str(rebuild.obstacle(resumes=False))
-    assert rebuild.obstacle(resumes=False) is None
+    lock = RebuildLock("rebuilt", put_twice)
+    with lock.held(ADA, overrides=False):
+        assert lock.is_mine()
+        assert ADA in str(free(work_where).rebuild.obstacle(resumes=False))
+    assert lock.holder() is None

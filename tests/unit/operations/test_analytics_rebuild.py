@@ -3,119 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import click
 import pytest
 from click.testing import Result
 
 from operations.analytics import LOCAL_QUIET_SECONDS, erase_and_replay
 from operations.output import Output
-from operations.rebuild import Rebuild
 from promptmill.clock import now_ms, timestamp
 from promptmill.errors import StoreUnavailable
-from tests.unit.operations.stage import OPERATOR, Stage
+from tests.unit.operations.rebuilds import DAY, FakeRebuild
+from tests.unit.operations.stage import Stage
 
-DAY = "2026-11-20"
-STEPS = ["lock", "stop", "rest", "settle 600", "erase", "replay", "resume", "quiet 60", "forget", "unlock"]
+STEPS = ["lock", "stop", "rest", "settle 600", "look", "erase", "replay", "resume", "quiet 60", "forget", "unlock"]
 ERASES = STEPS.index("erase")
 GOES_ON = "The consumer of job events goes on.\n"
-RESTS_SINCE_MS = 1_795_000_000_000
-
-
-class FakeRebuild(Rebuild):
-    """Notes the steps; ``breaks`` is raised at the step ``at``.
-
-    Two jobs were counted, of which three are in the archive. ``dead`` are the dead letters before and after, ``whole``
-    the first days the archive has whole, as it is asked again and again.
-    """
-
-    def __init__(
-        self,
-        *,
-        at: str = "",
-        breaks: BaseException | None = None,
-        ends: str = "COMPLETED",
-        archived: int = 3,
-        dead: tuple[int, int] = (1, 1),
-        rests: bool = False,
-        whole: tuple[str, ...] = (DAY,),
-    ) -> None:
-        self.steps: list[str] = []
-        self._at = at
-        self._breaks = breaks
-        self._ends = ends
-        self._jobs = 2
-        self._archived = archived
-        self._dead = list(dead)
-        self._rests = rests
-        self._whole = list(whole)
-
-    def first_whole_day(self) -> str:
-        return self._whole.pop(0) if len(self._whole) > 1 else self._whole[0]
-
-    def totals(self, first_day: str) -> Counter[str]:
-        assert first_day == DAY
-        return Counter(jobs=self._jobs, input_tokens=10, output_tokens=20, nanousd=self._jobs * 10**6)
-
-    def obstacle(self, *, resumes: bool) -> str | None:
-        return "The consumer rests." if self._rests and not resumes else None
-
-    @contextmanager
-    def alone(self, operator: str, *, resumes: bool) -> Iterator[None]:
-        assert operator == OPERATOR
-        assert resumes is self._rests
-        self._note("lock")
-        try:
-            yield
-        finally:
-            self.steps.append("unlock")
-
-    def dead_letters(self) -> int:
-        return self._dead.pop(0)
-
-    def stop_consumer(self) -> None:
-        self._note("stop")
-
-    def rest(self) -> int:
-        self._note("rest")
-        return RESTS_SINCE_MS
-
-    def resume(self) -> None:
-        self._note("resume")
-
-    def settle(self, seconds: int) -> None:
-        self._note(f"settle {seconds}")
-
-    def erase(self, first_day: str) -> None:
-        self._note("erase")
-        self._jobs = 0
-
-    def start_replay(self, first_day: str, *, until_ms: int) -> str:
-        assert until_ms == RESTS_SINCE_MS
-        self._note("replay")
-        return "again"
-
-    def follow(self, replay: str, *, quiet_seconds: int) -> Iterator[str]:
-        assert replay == "again"
-        yield "RUNNING"
-        if self._at == "running" and self._breaks is not None:
-            raise self._breaks
-        self._jobs = self._archived
-        yield self._ends
-        if self._ends != "COMPLETED":
-            raise click.ClickException(f"The replay {replay} ended {self._ends.lower()}.")
-        self._note(f"quiet {quiet_seconds}")
-
-    def forget_who_left(self, first_day: str) -> None:
-        self._note("forget")
-
-    def _note(self, step: str) -> None:
-        self.steps.append(step)
-        if self._breaks is not None and step == self._at:
-            raise self._breaks
 
 
 class Shell(Stage):
@@ -228,9 +129,9 @@ def test_a_day_that_the_archive_begins_to_lose_meanwhile_is_not_erased() -> None
     shell = Shell(FakeRebuild(whole=(DAY, "2026-11-21")))
     result = shell.rebuild()
     assert (result.exit_code, result.stdout) == (1, "")
-    assert shell.work.steps == [*STEPS[:ERASES], "resume", "unlock"]
+    assert shell.work.steps == [*STEPS[: STEPS.index("look")], "resume", "unlock"]
     assert "This run has erased nothing.\n" in result.stderr
-    assert "The archive has lost events meanwhile: it has whole days from 2026-11-21." in result.stderr
+    assert "It is another day: the archive has whole days from 2026-11-21 now." in result.stderr
 
 
 def test_an_archive_that_keeps_no_day_in_whole_is_said_to() -> None:
@@ -256,7 +157,7 @@ def test_what_cannot_be_said_does_not_keep_the_consumer_at_rest() -> None:
     work = FakeRebuild()
     with pytest.raises(BrokenPipeError):
         erase_and_replay(work, DAY, Mute(), settle_seconds=0)
-    assert work.steps == ["stop", "rest", "erase", "replay", "resume"]
+    assert work.steps == ["stop", "rest", "look", "erase", "replay", "resume"]
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])

@@ -8,7 +8,8 @@ from typing import Any
 import click
 import pytest
 
-from operations.rebuild import first_whole_day
+from local.rendering import read_template
+from operations.rebuild import TRIED_SECONDS, first_whole_day
 from promptmill.clock import now_ms
 from tests.support.builders import DAY_MS
 from tests.unit.operations.rebuilds import AT_MS, Work
@@ -74,19 +75,26 @@ def test_no_more_is_replayed_than_there_is() -> None:
     assert work.aws.asked[-1][1]["EventEndTime"] <= datetime.now(UTC)
 
 
-def test_a_replay_is_over_when_for_a_while_nothing_of_it_has_waited_in_the_queue() -> None:
-    # What the consumer has in hand is not asked for: with steady traffic that is never nothing.
-    waiting = [{"Attributes": {"ApproximateNumberOfMessages": count}} for count in ("5", "0", "0", "1", "0")]
+def test_a_replay_is_over_when_the_queue_has_been_empty_for_a_while() -> None:
+    # What was refused is in hand until it comes back.
+    counts = [queue(5, 0), queue(0, 0), queue(0, 1), queue(1, 0), queue(0, 0)]
     work = work_where_aws(
         describe_replay=[{"State": "STARTING"}, {"State": "RUNNING"}, {"State": "COMPLETED"}],
-        get_queue_attributes=waiting,
+        get_queue_attributes=counts,
     )
     states = list(work.rebuild.follow("again", quiet_seconds=3))
     assert states == ["STARTING", "RUNNING", *["COMPLETED"] * 8]
     assert work.slept == [1] * 9
-    assert {tuple(asked["AttributeNames"]) for operation, asked in work.aws.asked if "queue" in operation} == {
-        ("ApproximateNumberOfMessages",)
-    }
+
+
+def test_where_the_queue_is_never_empty_a_replay_is_over_when_each_message_was_tried_as_often_as_it_is() -> None:
+    work = work_where_aws(
+        describe_replay=[{"State": "RUNNING"}, {"State": "COMPLETED"}], get_queue_attributes=[queue(0, 3), queue(2, 1)]
+    )
+    assert list(work.rebuild.follow("again", quiet_seconds=60))[-1] == "COMPLETED"
+    assert sum(work.slept) == 1 + TRIED_SECONDS + 60
+    analytics = read_template()["Resources"]["AnalyticsQueue"]["Properties"]
+    assert analytics["VisibilityTimeout"] * analytics["RedrivePolicy"]["maxReceiveCount"] == TRIED_SECONDS
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])

@@ -129,9 +129,9 @@ def expires_at_seconds(day: str) -> int:
 
 
 def archived_until(day: str, retention_days: int) -> str:
-    """The last day on which an archive that keeps events so long has every event of this day.
+    """The last day on which a rebuild of this day may begin, from an archive that keeps events so long.
 
-    All of it: with the day that follows, it begins to lose them.
+    It has them all for a day more, on which the rebuild may still be at work.
     """
     return (date.fromisoformat(day) + timedelta(days=retention_days - 2)).isoformat()
 

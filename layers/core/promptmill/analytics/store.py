@@ -6,8 +6,8 @@
 - ``ALL#<shard>`` / the same: a row of everybody in the shard.
 - ``ARCHIVED`` / ``<day>``: what was known of a day before its rows were erased to be made anew.
 
-``archived_until``, of a row and of a day, is the last day on which the archive has all of its events, by what held at
-the first.
+``archived_until``, of a row and of a day, is the last day on which a rebuild of it may begin from the archive, by what
+held at the first.
 
 Every method raises ``StoreUnavailable`` when DynamoDB does not answer as it should.
 """

@@ -109,8 +109,8 @@ def asyncapi_document() -> dict[str, Any]:
                 "summary": "A webhook is posted the events it asked for.",
                 "description": "A 2xx within 15 seconds means received. Anything else, a redirect too, is tried again "
                 "after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours, or when `Retry-After` says; 410 "
-                "switches the webhook off. After an answer that was no 2xx and took three seconds or longer, one event "
-                "at a time is tried, a minute apart at first, ten later, until one is received or refused sooner.",
+                "switches the webhook off. After an attempt that failed and took three seconds or longer, one event at "
+                "a time is tried, a minute apart at first, ten later, until one is received or refused sooner.",
                 "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
             },
         },

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from promptmill.errors import QueueUnavailable, StoreUnavailable
 from promptmill.parallel import in_parallel
+from promptmill.step_log import log_given_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """How many attempts were asked for, and whether time ran out before all that were due were."""
+    """How many attempts were asked for, and whether not all that were due could be."""
 
     count: int
     cut_short: bool = False
@@ -28,10 +29,10 @@ class Released:
 def release(deliveries: DeliveryStore, queue: DeliveryQueue, *, at_ms: int, has_time: Callable[[], bool]) -> Released:
     """Asks for the attempts that are due, the longest overdue first, while there is time; what it came to.
 
-    Two at a time ask for each once. One that cannot be asked for keeps no other from it, and is found again some
-    minutes later; the first ``StoreUnavailable`` or ``QueueUnavailable`` is raised at the end.
+    Two at a time ask for each once. One that cannot be asked for, because the table or the queue does not answer, keeps
+    no other from it, and is found again some minutes later. Raises ``StoreUnavailable`` when what is due is not known.
     """
-    failures: list[StoreUnavailable | QueueUnavailable] = []
+    failed: list[Overdue] = []
 
     def ask(overdue: Overdue) -> bool | None:
         """Whether it asked; None when there was no time to."""
@@ -42,16 +43,22 @@ def release(deliveries: DeliveryStore, queue: DeliveryQueue, *, at_ms: int, has_
                 return False
             queue.send(overdue.webhook_id, overdue.delivery_id)
         except (StoreUnavailable, QueueUnavailable) as error:
-            failures.append(error)
+            log_given_up(
+                "ReleaseDelivery",
+                error,
+                webhook_id=overdue.webhook_id,
+                event_id=overdue.delivery_id,
+                # The index by which it was found does not know the request.
+                correlation_id=None,
+            )
+            failed.append(overdue)
             return False
         return True
 
-    released = Released(0)
+    count = 0
     for page in deliveries.overdue(at_ms=at_ms, page_size=PAGE_SIZE):
         asked = in_parallel(ask, page)
-        released = Released(released.count + asked.count(True), cut_short=None in asked)
-        if released.cut_short:
-            break
-    if failures:
-        raise failures[0]
-    return released
+        count += asked.count(True)
+        if None in asked:
+            return Released(count, cut_short=True)
+    return Released(count, cut_short=bool(failed))
