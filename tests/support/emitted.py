@@ -1,7 +1,7 @@
 """All that a function's process writes, run with the environment and the rights of the deployed one.
 
-MiniStack does not print a function's INFO lines. This starts Python anew, so that nothing of a test's own logging or
-output stands between the function and what it writes.
+The environment is one that a test may break. This starts Python anew, so that nothing of a test's own logging or output
+stands between the function and what it writes.
 """
 
 from __future__ import annotations
