@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KEY = {"pk": {"S": "REBUILD"}, "sk": {"S": "LOCK"}}
-_TOKEN_BYTES = 16
+_CLAIM_BYTES = 16
 
 
 class RebuildLock:
@@ -22,7 +22,7 @@ class RebuildLock:
     def __init__(self, table: str, dynamodb: Any) -> None:
         self._table = table
         self._dynamodb = dynamodb
-        self._token = ""
+        self._claim: str | None = None
 
     def holder(self) -> str | None:
         """Whose rebuild is at work, and since when, for people; that of one that was killed too."""
@@ -31,7 +31,7 @@ class RebuildLock:
 
     def is_mine(self) -> bool:
         """Whether nobody took it since it was entered."""
-        return bool(self._read().get("token") == {"S": self._token})
+        return bool(self._read().get("claim") == {"S": self._claim})
 
     @contextmanager
     def held(self, operator: str, *, overrides: bool) -> Iterator[None]:
@@ -39,9 +39,9 @@ class RebuildLock:
 
         Raises a ``ClickException`` when somebody else has it.
         """
-        token = self._token = random_hex(_TOKEN_BYTES)
+        claim = self._claim = random_hex(_CLAIM_BYTES)
         try:
-            self._put(operator, token, overrides=overrides)
+            self._put(operator, claim, overrides=overrides)
             yield
         finally:
             # Somebody who has it, or took it meanwhile, keeps it.
@@ -49,18 +49,16 @@ class RebuildLock:
                 self._dynamodb.delete_item(
                     TableName=self._table,
                     Key=_KEY,
-                    ConditionExpression="#token = :token",
-                    ExpressionAttributeNames={"#token": "token"},
-                    ExpressionAttributeValues={":token": {"S": token}},
+                    ConditionExpression="claim = :claim",
+                    ExpressionAttributeValues={":claim": {"S": claim}},
                 )
 
-    def _put(self, operator: str, token: str, *, overrides: bool) -> None:
-        item = {**_KEY, "operator": {"S": operator}, "began_at": {"S": timestamp(now_ms())}, "token": {"S": token}}
+    def _put(self, operator: str, claim: str, *, overrides: bool) -> None:
+        item = {**_KEY, "operator": {"S": operator}, "began_at": {"S": timestamp(now_ms())}, "claim": {"S": claim}}
         # Sent again because its answer was lost, it is not refused for what it did itself.
         unless_taken = {
-            "ConditionExpression": "attribute_not_exists(pk) OR #token = :token",
-            "ExpressionAttributeNames": {"#token": "token"},
-            "ExpressionAttributeValues": {":token": {"S": token}},
+            "ConditionExpression": "attribute_not_exists(pk) OR claim = :claim",
+            "ExpressionAttributeValues": {":claim": {"S": claim}},
         }
         try:
             self._dynamodb.put_item(TableName=self._table, Item=item, **({} if overrides else unless_taken))
