@@ -33,8 +33,7 @@ READ_ATTEMPTS = 3
 # What one BatchWriteItem takes, and how often what it left is given to it again.
 BATCH_SIZE = 25
 BATCH_ATTEMPTS = 5
-# What DynamoDB leaves it has no capacity for right now. How long, at most, is waited before it is asked for that again;
-# each later time it is twice as long, so that the waits of a read are over in 0.15 seconds, of a batch in 0.75.
+# What DynamoDB leaves it has no capacity for right now. A read's waits are over in 0.15 seconds, a batch's in 0.75.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html#Programming.Errors.BatchOperations
 _FIRST_PAUSE_SECONDS = 0.05
 
@@ -151,6 +150,14 @@ def write_together(client: Any, actions: Sequence[Action]) -> None:
             raise StoreUnavailable(f"the transaction was canceled: {codes}") from error
 
 
+def tries(most: int, pause: Callable[[float], None]) -> Iterator[None]:
+    """So many tries, each but the first after a pause: of ``_FIRST_PAUSE_SECONDS`` at most, then of twice as many."""
+    for tried in range(most):
+        if tried:
+            pause(_FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
+        yield
+
+
 def update_item(client: Any, **write: Any) -> dict[str, Any]:
     """DynamoDB's answer to an update, which is tried ``UPDATE_ATTEMPTS`` times where a transaction is at the item."""
     for _ in range(UPDATE_ATTEMPTS - 1):
@@ -168,18 +175,16 @@ def read_together(
     """
     found: list[dict[str, Any]] = []
     left = list(keys)
-    for tried in range(READ_ATTEMPTS):
-        if not left:
-            return found
-        if tried:
-            pause(_FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
+    if not left:
+        return found
+    for _ in tries(READ_ATTEMPTS, pause):
         with store_errors():
             answer = client.batch_get_item(RequestItems={table: {"Keys": left, "ConsistentRead": True}})
         found += answer["Responses"].get(table, [])
         left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-    if left:
-        raise StoreUnavailable("the store left items unread")
-    return found
+        if not left:
+            return found
+    raise StoreUnavailable("the store left items unread")
 
 
 def delete_items(
@@ -191,13 +196,11 @@ def delete_items(
     """
     for start in range(0, len(keys), BATCH_SIZE):
         left = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH_SIZE]]
-        for tried in range(BATCH_ATTEMPTS):
-            if not left:
-                break
-            if tried:
-                pause(_FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
+        for _ in tries(BATCH_ATTEMPTS, pause):
             with store_errors():
                 answer = client.batch_write_item(RequestItems={table: left})
             left = answer.get("UnprocessedItems", {}).get(table, [])
-        if left:
+            if not left:
+                break
+        else:
             raise StoreUnavailable("the store left items undeleted")

@@ -30,7 +30,7 @@ from promptmill.analytics.rollup import (
 )
 from promptmill.clock import pause_up_to
 from promptmill.errors import StoreUnavailable
-from promptmill.gateway import EDGE_ATTEMPTS, aws_client, delete_items, error_code, store_errors
+from promptmill.gateway import EDGE_ATTEMPTS, aws_client, delete_items, error_code, store_errors, tries
 from promptmill.settings import settings
 
 if TYPE_CHECKING:
@@ -40,10 +40,9 @@ if TYPE_CHECKING:
 
 MARKER = "ANALYTICS"
 ARCHIVED = "ARCHIVED"
-# How often a transaction is tried that meets another one on a row they share, and how long, at most, is waited before
-# the second try; each later time it is twice as long, so that a batch in which all meet others is over in 16 seconds.
+# How often a transaction is tried that meets another one on a row they share. A batch in which all meet others is over
+# in 16 seconds.
 TRIES = 6
-_FIRST_PAUSE_SECONDS = 0.05
 
 Key = dict[str, dict[str, str]]
 
@@ -71,9 +70,7 @@ class RollupStore:
             self._add(everybody_pk(everybodys_shard(job.owner)), job.row, retention_days),
         ]
         with store_errors():
-            for tried in range(TRIES):
-                if tried:
-                    self._pause(_FIRST_PAUSE_SECONDS * 2 ** (tried - 1))
+            for _ in tries(TRIES, self._pause):
                 refusals = self._write(actions)
                 if not refusals:
                     return True
@@ -93,10 +90,7 @@ class RollupStore:
             yield from self._rows(everybody_pk(shard), first_day, last_day)
 
     def archived_days(self, *, first_day: str) -> dict[str, str]:
-        """Of each known day from a day on, the last day on which the archive has all of its events.
-
-        By what held when its rows were begun, and those that were erased in their place.
-        """
+        """Each known day from a day on, and its ``archived_until``, by its rows and by those that were erased."""
         last_days: dict[str, str] = {}
         for pk in (ARCHIVED, *map(everybody_pk, range(EVERYBODY_SHARDS))):
             query = {

@@ -56,6 +56,11 @@ def deletion(at: str) -> dict[str, str]:
     return {"N": str(epoch_ms(at) // 1000 + KEEP_SECONDS)}
 
 
+def due_values(at_ms: int) -> Item:
+    """``:pending``, and ``:at``, the time by which an attempt is due or a claim has run out."""
+    return {":pending": {"S": DeliveryStatus.PENDING.value}, ":at": {"S": timestamp(at_ms)}}
+
+
 def next_values(next_ms: int, *, at_ms: int) -> Item:
     """``:next`` and ``:look`` of an attempt that is due then: ``next_attempt_at``, and what ``gsi2`` has it by."""
     return {":next": {"S": timestamp(next_ms)}, ":look": {"S": timestamp(look_at_ms(next_ms, at_ms=at_ms))}}

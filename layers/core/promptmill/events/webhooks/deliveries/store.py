@@ -17,6 +17,7 @@ from promptmill.events.webhooks.deliveries.records import (
     deletion,
     delivery_item,
     delivery_of,
+    due_values,
     id_at,
     ids_of,
     is_kept,
@@ -25,7 +26,6 @@ from promptmill.events.webhooks.deliveries.records import (
     listed,
     next_values,
 )
-from promptmill.events.webhooks.model import DeliveryStatus
 from promptmill.events.webhooks.schedule import look_at_ms
 from promptmill.gateway import EDGE_ATTEMPTS, aws_client, delete_items, read_together, store_errors
 from promptmill.paging import Page
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from promptmill.events.webhooks.deliveries.records import Item
-    from promptmill.events.webhooks.model import Attempt, Delivery
+    from promptmill.events.webhooks.model import Attempt, Delivery, DeliveryStatus
 
 LEASE_MS = 60_000
 """How long an attempt belongs to who began it: twice as long as the function that makes it may run."""
@@ -144,12 +144,7 @@ class DeliveryStore:
             delivery_id,
             "SET claimed_until = :until, gsi2sk = :until ADD begun :one",
             _IS_DUE,
-            {
-                ":until": {"S": until},
-                ":one": {"N": "1"},
-                ":pending": {"S": DeliveryStatus.PENDING.value},
-                ":at": {"S": timestamp(at_ms)},
-            },
+            {":until": {"S": until}, ":one": {"N": "1"}, **due_values(at_ms)},
         )
 
     def record(
@@ -184,12 +179,7 @@ class DeliveryStore:
 
         False when none is due, as of ``claim``, and of a test.
         """
-        values: Item = {
-            ":pending": {"S": DeliveryStatus.PENDING.value},
-            ":at": {"S": timestamp(at_ms)},
-            ":false": {"BOOL": False},
-            **next_values(until_ms, at_ms=at_ms),
-        }
+        values: Item = {":false": {"BOOL": False}, **due_values(at_ms), **next_values(until_ms, at_ms=at_ms)}
         update, condition = "SET next_attempt_at = :next, gsi2sk = :look", f"{_IS_DUE} AND is_test = :false"
         return self._update(webhook_id, delivery_id, update, condition, values) is not None
 
@@ -212,14 +202,12 @@ class DeliveryStore:
         Those that were made stay in its log. A message has to ask for the first. Raises ``DeliveryNotFound``, and
         ``RequestInFlight`` while an attempt is under way.
         """
-        at = timestamp(at_ms)
         values: Item = {
-            ":pending": {"S": DeliveryStatus.PENDING.value},
             ":none": {"N": "0"},
             ":due": {"S": DUE},
-            ":at": {"S": at},
-            ":deletion": deletion(at),
+            ":deletion": deletion(timestamp(at_ms)),
             ":now": {"N": str(at_ms // 1000)},
+            **due_values(at_ms),
             **next_values(at_ms, at_ms=at_ms),
         }
         update = "SET #status = :pending, begun = :none, next_attempt_at = :next, gsi2pk = :due, gsi2sk = :look"
