@@ -13,13 +13,14 @@ from operations.pages import entries
 from operations.several import each
 from promptmill.clock import epoch_ms, now_ms
 from promptmill.events.webhooks.model import DeliveryStatus, WebhookStatus
+from promptmill.events.webhooks.view import attempt_view, delivery_view, webhook_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from operations.deployment import Deployment
     from operations.output import Output
-    from promptmill.events.webhooks.model import Delivery, Webhook
+    from promptmill.events.webhooks.model import Delivery
 
 _WEBHOOKS = ("id", "status", "disabled_reason", "failing_since", "url", "events", "owner")
 _DELIVERIES = ("id", "status", "event", "created_at", "attempts", "next_attempt_at", "last_status_code", "last_error")
@@ -41,7 +42,7 @@ def list_webhooks(deployment: Deployment, output: Output, *, owner: str | None, 
     with output.progress("webhooks looked at") as shown:
         found = entries(lambda after: deployment.webhooks.page(limit=_PAGE, after=after), shown.advance)
         wanted = (one for one in found if owner in {None, one.owner} and status in {None, one.status})
-        output.table(map(_webhook_row, islice(wanted, limit)), _WEBHOOKS, without="No such webhooks.")
+        output.table(map(webhook_view, islice(wanted, limit)), _WEBHOOKS, without="No such webhooks.")
 
 
 @webhooks.command()
@@ -144,34 +145,11 @@ def _given_up(deployment: Deployment, output: Output, webhook_id: str, since_ms:
         return [delivery.id for delivery in found if not delivery.is_test]
 
 
-def _webhook_row(webhook: Webhook) -> dict[str, Any]:
-    """A webhook without its secrets."""
-    return {
-        "id": webhook.id,
-        "status": webhook.status,
-        "url": webhook.url,
-        "events": sorted(webhook.events),
-        "owner": webhook.owner,
-        "disabled_reason": webhook.disabled_reason,
-        "disabled_at": webhook.disabled_at,
-        "failing_since": webhook.failing_since,
-        "created_at": webhook.created_at,
-    }
-
-
 def _delivery_row(delivery: Delivery) -> dict[str, Any]:
-    """A delivery without what was sent, which is its event's owner's."""
-    attempts = [
-        {"at": one.at, "duration_ms": one.duration_ms, "status_code": one.status_code, "error": one.error}
-        for one in delivery.attempts
-    ]
+    attempts = list(map(attempt_view, delivery.attempts))
     last = attempts[-1] if attempts else {}
     return {
-        "id": delivery.id,
-        "event": delivery.event,
-        "status": delivery.status,
-        "created_at": delivery.created_at,
-        "next_attempt_at": delivery.next_attempt_at,
+        **delivery_view(delivery),
         "attempts": attempts,
         "last_status_code": last.get("status_code"),
         "last_error": last.get("error"),

@@ -11,6 +11,7 @@ from promptmill.clock import is_id, new_id, now_ms
 from promptmill.errors import DeliveryNotFound, InvalidParameter, WebhookDisabled
 from promptmill.events.webhooks.model import DeliveryStatus, WebhookStatus
 from promptmill.events.webhooks.payload import delivery_of_test
+from promptmill.events.webhooks.view import attempt_view, delivery_view
 from promptmill.http.documents import ADMIN_PROBLEMS, CHANGED, TESTED, responses
 from promptmill.http.page_request import page_request
 from promptmill.http.resolver import base_url, caller, no_store_response, note_in_log, request_id
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from promptmill.events.webhooks.deliveries.gateway import DeliveryQueue
     from promptmill.events.webhooks.deliveries.store import DeliveryStore
     from promptmill.events.webhooks.endpoints.store import EndpointStore
-    from promptmill.events.webhooks.model import Attempt, Delivery
+    from promptmill.events.webhooks.model import Delivery
 
 _LABEL = "cursor of GET /v1/webhooks/{webhook_id}/deliveries, version 1"
 STATUS_LENGTH = 16
@@ -95,7 +96,7 @@ def add_delivery_routes(
     def read_delivery(webhook_id: str, delivery_id: str) -> Response[Any]:
         endpoints().get(known_webhook_id(webhook_id))
         delivery = deliveries().get(webhook_id, _known_delivery_id(delivery_id), at_ms=now_ms())
-        return no_store_response({**_document(delivery), "attempts": [_attempt(each) for each in delivery.attempts]})
+        return no_store_response({**_document(delivery), "attempts": list(map(attempt_view, delivery.attempts))})
 
     @app.post(
         "/v1/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver",
@@ -128,23 +129,10 @@ def add_delivery_routes(
 def _document(delivery: Delivery) -> dict[str, Any]:
     """A delivery as admins see it in a list: without what was sent, which is its event's owner's."""
     return {
-        "id": delivery.id,
         "object": "webhook_delivery",
+        **delivery_view(delivery),
         "webhook_id": delivery.webhook_id,
-        "event": delivery.event,
-        "status": delivery.status,
-        "created_at": delivery.created_at,
-        "next_attempt_at": delivery.next_attempt_at,
-        "last_attempt": _attempt(delivery.attempts[-1]) if delivery.attempts else None,
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "at": attempt.at,
-        "duration_ms": attempt.duration_ms,
-        "status_code": attempt.status_code,
-        "error": attempt.error,
+        "last_attempt": attempt_view(delivery.attempts[-1]) if delivery.attempts else None,
     }
 
 

@@ -13,6 +13,7 @@ from promptmill.errors import SubjectNotFound, WebhookNotFound
 from promptmill.events.webhooks.endpoints.store import new_secret
 from promptmill.events.webhooks.model import Secret, Webhook, WebhookStatus, changed, rotated
 from promptmill.events.webhooks.url import check_url
+from promptmill.events.webhooks.view import webhook_view
 from promptmill.gateway import Action
 from promptmill.http.admin_requests import invalid_field
 from promptmill.http.body import reads_body
@@ -175,19 +176,8 @@ def known_webhook_id(webhook_id: str) -> str:
 def _document(webhook: Webhook, *, at_ms: int) -> dict[str, Any]:
     """A webhook as its admins see it: everything but what it is signed with."""
     until = webhook.secrets[1].valid_until if len(webhook.secrets) > 1 else None
-    return {
-        "id": webhook.id,
-        "object": "webhook",
-        "url": webhook.url,
-        "events": sorted(webhook.events),
-        "owner": webhook.owner,
-        "status": webhook.status,
-        "disabled_reason": webhook.disabled_reason,
-        "disabled_at": webhook.disabled_at,
-        "failing_since": webhook.failing_since,
-        "previous_secret_expires_at": until if until and timestamp(at_ms) < until else None,
-        "created_at": webhook.created_at,
-    }
+    overlapping = until if until and timestamp(at_ms) < until else None
+    return {"object": "webhook", **webhook_view(webhook), "previous_secret_expires_at": overlapping}
 
 
 def _with_secret(webhook: Webhook, *, at_ms: int) -> dict[str, Any]:
